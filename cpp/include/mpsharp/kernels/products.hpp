@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+
+#include "mpsharp/array.hpp"
+#include "mpsharp/poll.hpp"
+
+namespace mpsharp {
+
+/// The two bit-defined meanings of a dot product; nothing else in mpsharp differs between them.
+enum class Arithmetic {
+  sequential,  ///< acc = +0, then acc = RN(acc + RN(a_i b_i)) in index order
+  exact,       ///< RN(sum of a_i b_i), computed as if exactly and rounded once
+};
+
+/// out <- dot(a, b) at the precision of `out`, which must alias neither.
+/// NaN, infinities and signed zeros behave as the IEEE operations would; an exact sum that is zero
+/// has the sign that mpfr_sum gives it. @throws ShapeError if the lengths differ.
+void dot(mpfr_ptr out, ConstSpan a, ConstSpan b, Arithmetic arithmetic);
+
+/// Products of one matrix with vectors, in one arithmetic. Whatever a kernel prepares from the
+/// matrix is prepared once, here; the results are the same bits whatever the kernel.
+class MatrixProducts {
+ public:
+  virtual ~MatrixProducts() = default;
+  MatrixProducts(const MatrixProducts&) = delete;
+  MatrixProducts& operator=(const MatrixProducts&) = delete;
+
+  [[nodiscard]] virtual std::size_t rows() const = 0;
+  [[nodiscard]] virtual std::size_t columns() const = 0;
+  [[nodiscard]] virtual Arithmetic arithmetic() const = 0;
+  /// out_i <- dot(row i, x), each rounded to the precision of `out`; `out` must not alias `x`.
+  /// @throws ShapeError if the lengths do not fit.
+  virtual void apply(Vector& out, const Vector& x, const Poll& poll) const = 0;
+  /// out_j <- dot(column j, x), rows in index order.
+  virtual void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const = 0;
+
+ protected:
+  MatrixProducts() = default;
+};
+
+/// Chooses the kernel for this matrix, arithmetic and machine.
+std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
+                                                    Arithmetic arithmetic);
+
+}  // namespace mpsharp

@@ -1,0 +1,117 @@
+"""What the training loop asks of an arithmetic: the protocols `Backend` and `Runner`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+from mpsharp.errors import ConfigurationError, check_name
+
+if TYPE_CHECKING:
+    from mpsharp.exact import ExactArray
+    from mpsharp.formats import Format
+    from mpsharp.optimizers import GD
+    from mpsharp.problems import Problem
+
+# Imported when first asked for: the mirror works where the extension cannot be loaded.
+_BACKENDS = {
+    "mpfr": ("mpsharp.backends.mpfr", "MpfrBackend"),
+    "mirror": ("mpsharp.backends.mirror", "MirrorBackend"),
+}
+BACKEND_NAMES = ("auto", *_BACKENDS)
+
+
+class Runner(Protocol):
+    """One run in progress: the parameters θ_t together with the loss at θ_t."""
+
+    @property
+    def step(self) -> int:
+        """Number t of steps taken so far."""
+        ...
+
+    def advance(self, steps: int, ceiling: float, stop_loss: ExactArray | None) -> str:
+        """Take up to `steps` steps and say why it stopped.
+
+        The loss is tested after every step and not before the first: the caller has seen that one.
+
+        Parameters
+        ----------
+        steps : how many steps at most.
+        ceiling : a loss above it counts as divergence.
+        stop_loss : shape (); a loss of at most this counts as convergence; None for no such test.
+
+        Returns
+        -------
+        str
+            "" after all `steps`; "converged" right after the step whose loss is ≤ `stop_loss`;
+            "diverged" right after the step whose loss is not finite or > `ceiling`. `step` tells where.
+        """
+        ...
+
+    def observe(self) -> dict[str, ExactArray]:
+        """Return what is recorded, at the current step.
+
+        Returns
+        -------
+        dict
+            "loss" of shape (); "sharpness" (unit 1/step_size) and "sharpness_residual" (‖Hx − λx‖ of a
+            unit vector x), both of shape (); "imbalance" of shape (depth - 1,). What is undefined
+            because the state is not finite is NaN.
+        """
+        ...
+
+    def parameters(self) -> tuple[ExactArray, ExactArray]:
+        """Return u, shape (n_features,), and v, shape (depth - 1,), bit for bit."""
+        ...
+
+
+class Backend(Protocol):
+    """An implementation of the training step for some formats and arithmetics."""
+
+    @property
+    def name(self) -> str:
+        """The name under which `get_backend` knows it."""
+        ...
+
+    def start(
+        self, problem: Problem, *, format: Format, optimizer: GD, arithmetic: str, threads: int | None
+    ) -> Runner:
+        """Round `problem` and the step size to `format` and evaluate the loss at the starting point.
+
+        Parameters
+        ----------
+        problem : data, model and starting point.
+        format : the number format of every operation.
+        optimizer : what a step is.
+        arithmetic : how dot products are rounded (THEORY, "The step, operation by operation").
+        threads : how many threads to use, None for the backend's choice; never changes a bit.
+
+        Raises
+        ------
+        UnknownNameError : `arithmetic` is none that this backend has.
+        ConfigurationError : the format or the optimizer is none that this backend has.
+        NonFiniteError : a number of the problem or the step size overflows `format`.
+        """
+        ...
+
+
+def get_backend(name: str, format: Format) -> Backend:
+    """Return the backend `name` after checking that it has `format`.
+
+    Parameters
+    ----------
+    name : "mpfr"; "mirror" (NumPy); or "auto", the mirror for float32 and float64 and MPFR otherwise.
+    format : the number format of the run.
+
+    Raises
+    ------
+    UnknownNameError : no such backend.
+    ConfigurationError : the backend does not have this format.
+    """
+    check_name("backend", name, BACKEND_NAMES)
+    chosen = "mirror" if format.is_ieee else "mpfr"
+    if name not in ("auto", chosen):
+        expected = "a number of bits" if name == "mpfr" else "float32 or float64"
+        raise ConfigurationError(f"backend {name!r}: expected the format {expected}, got {format.label}")
+    module, attribute = _BACKENDS[chosen]
+    return cast(Backend, getattr(import_module(module), attribute)())

@@ -1,0 +1,88 @@
+"""Loss, gradient and one GD step of the minimalist model f(x) = xᵀu · v_1 ⋯ v_{D−1}, in NumPy.
+
+Every function performs the operations of THEORY §1 ("The step, operation by operation") in that order and
+in the dtype of its arguments, which must all agree. Overflow is not an error here: infinities and NaN
+spread as IEEE 754 says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mpsharp.backends.mirror.products import Array, Products
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """What one evaluation of the model leaves behind.
+
+    Attributes
+    ----------
+    s : Xu, shape (n_samples,).
+    c : v_1 ⋯ v_{D−1}.
+    z : residual c·s − y, shape (n_samples,).
+    loss : ‖z‖² / (2 n_samples).
+    """
+
+    s: Array
+    c: np.floating[Any]
+    z: Array
+    loss: np.floating[Any]
+
+
+def product_in_order(v: Array) -> np.floating[Any]:
+    """Return ((v_1·v_2)·v_3)…, one rounding per product; 1 if `v` is empty."""
+    if len(v) == 0:
+        return v.dtype.type(1)
+    result = v[0]
+    for factor in v[1:]:
+        result = result * factor
+    return result
+
+
+def products_of_others(v: Array) -> Array:
+    """Return w with w_l = Π_{m≠l} v_m, factors in index order, shape (depth - 1,)."""
+    return np.array([product_in_order(np.delete(v, index)) for index in range(len(v))], dtype=v.dtype)
+
+
+def forward(products: Products, y: Array, u: Array, v: Array) -> Forward:
+    """Evaluate s = Xu, c, z = RN(RN(c·s) − y) and the loss RN(dot(z, z)/(2n)).
+
+    Parameters
+    ----------
+    products : products with X, shape (n_samples, n_features).
+    y : labels, shape (n_samples,).
+    u, v : parameters, shapes (n_features,) and (depth - 1,).
+    """
+    s = products.matvec(u)
+    c = product_in_order(v)
+    z = c * s - y
+    loss = products.dot(z, z) / y.dtype.type(2 * len(y))
+    return Forward(s=s, c=c, z=z, loss=loss)
+
+
+def gradient_sums(products: Products, at: Forward) -> tuple[Array, np.floating[Any]]:
+    """Return g = Xᵀz, shape (n_features,), and q = sᵀz: ∂L/∂u = (c/n)·g, ∂L/∂v_l = (w_l/n)·q."""
+    return products.transposed(at.z), products.dot(at.s, at.z)
+
+
+def gradient_step(
+    products: Products, at: Forward, u: Array, v: Array, h: np.floating[Any]
+) -> tuple[Array, Array]:
+    """Return the parameters after one GD step; both are computed from the old values.
+
+    u_j ← RN(u_j − RN(RN(h·c)·g_j)) and v_l ← RN(v_l − RN(RN(h·w_l)·q)).
+
+    Parameters
+    ----------
+    products : products with X.
+    at : the evaluation at (u, v).
+    u, v : parameters, shapes (n_features,) and (depth - 1,).
+    h : RN(step_size/n_samples).
+    """
+    g, q = gradient_sums(products, at)
+    return u - (h * at.c) * g, v - (h * products_of_others(v)) * q
