@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "mpsharp/array.hpp"
+#include "mpsharp/kernels/products.hpp"
+#include "mpsharp/poll.hpp"
+#include "mpsharp/spectrum/tridiagonal.hpp"
+
+namespace mpsharp {
+
+/// What is recorded of a state beside its loss.
+struct Observation {
+  Mpfr sharpness;
+  Mpfr residual;     ///< ||H q - S q|| for the unit vector q that belongs to the sharpness S
+  Vector imbalance;  ///< ||Pi u||^2 - v_l^2
+};
+
+/// The data matrix reduced once so that the Hessian's largest eigenvalue costs O(k) per evaluation,
+/// k = min(n, d): A = XX' (n <= d) or X'X (n > d), and its tridiagonal form A = Q T Q'.
+///
+/// With t = 2 c s - y = z + c s the Hessian is n H = [[c^2 X'X, X't w'], [w t'X, G]]. In the variables
+/// (X'y, x) or (y, x) it is an Arrow. All of this is done at `bits`, which holds guard bits.
+class GramForm {
+ public:
+  /// @param X     exact products with the data
+  /// @param bits  precision of the reduction
+  /// @param rank  numerical rank of X: singular values beyond it count as zero in Pi
+  GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits, std::size_t rank,
+           const Poll& poll);
+
+  [[nodiscard]] Bits bits() const { return form_.t.diagonal.bits(); }
+  [[nodiscard]] std::size_t order() const { return form_.t.diagonal.size(); }
+
+  /// Sharpness with its residual, and layer imbalance, at `precision`.
+  /// Non-finite parameters give NaN.
+  [[nodiscard]] Observation observe(const Vector& u, const Vector& v, const Vector& y,
+                                    Bits precision, const Poll& poll) const;
+
+ private:
+  void projected_square(mpfr_ptr out, const Vector& u, const Vector& s, const Poll& poll) const;
+
+  std::shared_ptr<const MatrixProducts> X_;
+  bool rows_;  ///< A = XX'
+  std::size_t rank_;
+  Tridiagonalization form_;
+  std::unique_ptr<const MatrixProducts> gram_;  ///< products with A
+  std::unique_ptr<const MatrixProducts> q_;     ///< products with Q
+  std::optional<Eigenpairs> pairs_;             ///< only where the rank is deficient
+  std::unique_ptr<const MatrixProducts> vectors_;
+};
+
+}  // namespace mpsharp

@@ -1,0 +1,60 @@
+#include "mpsharp/models/minimalist.hpp"
+
+#include <string>
+#include <utility>
+
+#include "mpsharp/error.hpp"
+
+namespace mpsharp {
+
+Forward::Forward(std::size_t n_samples, std::size_t depth, Bits bits)
+    : c(bits), w(depth - 1, bits), s(n_samples, bits), z(n_samples, bits), loss(bits) {}
+
+Backward::Backward(std::size_t n_features, Bits bits) : g(n_features, bits), q(bits) {}
+
+Minimalist::Minimalist(std::shared_ptr<const MatrixProducts> X, Vector y, std::size_t depth)
+    : X_(std::move(X)), y_(std::move(y)), depth_(depth) {
+  if (depth_ < 2) {
+    throw ShapeError("depth: expected at least 2, got " + std::to_string(depth_));
+  }
+  if (y_.size() != X_->rows()) {
+    throw ShapeError("y: expected length " + std::to_string(X_->rows()) + ", got " +
+                     std::to_string(y_.size()));
+  }
+}
+
+void layer_products(mpfr_ptr c, Span w, ConstSpan v) {
+  const auto product_without = [&v](mpfr_ptr out, std::size_t skipped) {
+    bool first = true;
+    for (std::size_t l = 0; l < v.size(); ++l) {
+      if (l == skipped) continue;
+      if (first) {
+        mpfr_set(out, &v[l], MPFR_RNDN);
+      } else {
+        mpfr_mul(out, out, &v[l], MPFR_RNDN);
+      }
+      first = false;
+    }
+    if (first) mpfr_set_ui(out, 1, MPFR_RNDN);
+  };
+  product_without(c, v.size());
+  for (std::size_t l = 0; l < v.size(); ++l) product_without(&w[l], l);
+}
+
+void Minimalist::forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const {
+  X_->apply(out.s, u, poll);
+  layer_products(out.c, out.w, v);
+  for (std::size_t i = 0; i < n_samples(); ++i) {
+    mpfr_mul(out.z[i], out.c, out.s[i], MPFR_RNDN);
+    mpfr_sub(out.z[i], out.z[i], y_[i], MPFR_RNDN);
+  }
+  dot(out.loss, out.z, out.z, arithmetic());
+  mpfr_div_ui(out.loss, out.loss, 2 * n_samples(), MPFR_RNDN);
+}
+
+void Minimalist::backward(Backward& out, const Forward& at, const Poll& poll) const {
+  dot(out.q, at.s, at.z, arithmetic());
+  X_->apply_transposed(out.g, at.z, poll);
+}
+
+}  // namespace mpsharp

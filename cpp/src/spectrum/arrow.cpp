@@ -1,0 +1,366 @@
+#include "mpsharp/spectrum/arrow.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace mpsharp {
+
+namespace {
+
+void add_product(mpfr_ptr acc, mpfr_ptr scratch, mpfr_srcptr a, mpfr_srcptr b) {
+  mpfr_mul(scratch, a, b, MPFR_RNDN);
+  mpfr_add(acc, acc, scratch, MPFR_RNDN);
+}
+
+/// out <- M y, M tridiagonal.
+void multiply(Vector& out, mpfr_ptr scratch, const Tridiagonal& m, const Vector& y) {
+  const std::size_t k = y.size();
+  for (std::size_t i = 0; i < k; ++i) {
+    mpfr_mul(out[i], m.diagonal[i], y[i], MPFR_RNDN);
+    if (i > 0) add_product(out[i], scratch, m.off_diagonal[i - 1], y[i - 1]);
+    if (i + 1 < k) add_product(out[i], scratch, m.off_diagonal[i], y[i + 1]);
+  }
+}
+
+void inner(mpfr_ptr out, mpfr_ptr scratch, const Vector& a, const Vector& b) {
+  mpfr_set_zero(out, 1);
+  for (std::size_t i = 0; i < a.size(); ++i) add_product(out, scratch, a[i], b[i]);
+}
+
+/// lambda I - H, factored as L D L' in blocks.
+class Shifted {
+ public:
+  explicit Shifted(const Arrow& arrow)
+      : arrow_(arrow),
+        k_(arrow.border.size()),
+        m_(arrow.w.size()),
+        bits_(arrow.border.bits()),
+        inverse_pivot_(k_, bits_),
+        ratio_(k_, bits_),
+        p_(k_, bits_),
+        metric_border_(k_, bits_),
+        rhs_(k_, bits_),
+        f_(m_, m_, bits_),
+        scratch_(bits_),
+        sum_(bits_),
+        pivot_(bits_) {
+    if (arrow_.metric != nullptr) {
+      multiply(metric_border_, scratch_, *arrow_.metric, arrow_.border);
+    } else {
+      metric_border_ = arrow_.border;
+    }
+  }
+
+  /// Factors at `lambda`; returns whether the matrix is positive definite.
+  bool factor(const Mpfr& lambda) {
+    bool definite = true;
+    for (std::size_t i = 0; i < k_; ++i) {
+      mpfr_sub(pivot_, lambda, arrow_.a.diagonal[i], MPFR_RNDN);
+      if (i > 0) {
+        mpfr_mul(scratch_, arrow_.a.off_diagonal[i - 1], ratio_[i - 1], MPFR_RNDN);
+        mpfr_sub(pivot_, pivot_, scratch_, MPFR_RNDN);
+      }
+      definite = guard(pivot_, lambda) && definite;
+      mpfr_ui_div(inverse_pivot_[i], 1, pivot_, MPFR_RNDN);
+      if (i + 1 < k_) {
+        mpfr_mul(ratio_[i], arrow_.a.off_diagonal[i], inverse_pivot_[i], MPFR_RNDN);
+      }
+    }
+    copy(rhs_, arrow_.border);
+    solve_tridiagonal(p_, rhs_);
+    inner(sum_, scratch_, metric_border_, p_);  // phi
+    for (std::size_t i = 0; i < m_; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) {
+        mpfr_mul(f_(i, j), arrow_.w[i], arrow_.w[j], MPFR_RNDN);
+        mpfr_mul(f_(i, j), f_(i, j), sum_, MPFR_RNDN);
+        mpfr_add(f_(i, j), f_(i, j), arrow_.corner(i, j), MPFR_RNDN);
+        mpfr_neg(f_(i, j), f_(i, j), MPFR_RNDN);
+      }
+      mpfr_add(f_(i, i), f_(i, i), lambda, MPFR_RNDN);
+    }
+    for (std::size_t j = 0; j < m_; ++j) {  // L below the diagonal, D on it
+      definite = guard(f_(j, j), lambda) && definite;
+      for (std::size_t i = j + 1; i < m_; ++i) {
+        mpfr_div(pivot_, f_(i, j), f_(j, j), MPFR_RNDN);
+        for (std::size_t l = j + 1; l <= i; ++l) {
+          // f_(l, j) still holds D L for l >= i, and L for l < i: use D L = L * D there.
+          mpfr_mul(scratch_, pivot_, l < i ? f_(l, j) : f_(i, j), MPFR_RNDN);
+          if (l < i) mpfr_mul(scratch_, scratch_, f_(j, j), MPFR_RNDN);
+          mpfr_sub(f_(i, l), f_(i, l), scratch_, MPFR_RNDN);
+        }
+        mpfr_set(f_(i, j), pivot_, MPFR_RNDN);
+      }
+    }
+    return definite;
+  }
+
+  /// (y, x) <- (lambda I - H)^-1 (y, x).
+  void solve(Vector& y, Vector& x) {
+    inner_metric(sum_, y, p_);  // b'M (lambda - A)^-1 y, by symmetry of A in the metric
+    for (std::size_t i = 0; i < m_; ++i) add_product(x[i], scratch_, arrow_.w[i], sum_);
+    for (std::size_t i = 0; i < m_; ++i) {
+      for (std::size_t j = 0; j < i; ++j) subtract_product(x[i], f_(i, j), x[j]);
+    }
+    for (std::size_t i = 0; i < m_; ++i) mpfr_div(x[i], x[i], f_(i, i), MPFR_RNDN);
+    for (std::size_t i = m_; i-- > 0;) {
+      for (std::size_t j = i + 1; j < m_; ++j) subtract_product(x[i], f_(j, i), x[j]);
+    }
+    inner(sum_, scratch_, arrow_.w, x);
+    solve_tridiagonal(y, y);
+    for (std::size_t i = 0; i < k_; ++i) add_product(y[i], scratch_, p_[i], sum_);
+  }
+
+  /// out <- (y, x)'(y2, x2) in the arrow's inner product.
+  void inner_product(mpfr_ptr out, const Vector& y, const Vector& x, const Vector& y2,
+                     const Vector& x2) {
+    inner_metric(out, y, y2);
+    for (std::size_t i = 0; i < m_; ++i) add_product(out, scratch_, x[i], x2[i]);
+  }
+
+ private:
+  /// Whether a pivot is positive; replaces zero by something negligible so that solves go on.
+  bool guard(mpfr_ptr pivot, const Mpfr& lambda) const {
+    if (mpfr_zero_p(pivot)) {
+      mpfr_div_2ui(pivot, lambda, static_cast<unsigned long>(bits_.value()), MPFR_RNDN);
+      if (mpfr_zero_p(pivot)) mpfr_set_ui_2exp(pivot, 1, -bits_.value(), MPFR_RNDN);
+      return false;
+    }
+    return mpfr_sgn(pivot) > 0;
+  }
+
+  void subtract_product(mpfr_ptr acc, mpfr_srcptr a, mpfr_srcptr b) {
+    mpfr_mul(scratch_, a, b, MPFR_RNDN);
+    mpfr_sub(acc, acc, scratch_, MPFR_RNDN);
+  }
+
+  /// out <- (lambda - A)^-1 in; the two may be the same.
+  void solve_tridiagonal(Vector& out, const Vector& in) {
+    if (&out != &in) copy(out, in);
+    for (std::size_t i = 1; i < k_; ++i) add_product(out[i], scratch_, ratio_[i - 1], out[i - 1]);
+    for (std::size_t i = k_; i-- > 0;) {
+      mpfr_mul(out[i], out[i], inverse_pivot_[i], MPFR_RNDN);
+      if (i + 1 < k_) add_product(out[i], scratch_, ratio_[i], out[i + 1]);
+    }
+  }
+
+  void inner_metric(mpfr_ptr out, const Vector& y, const Vector& y2) {
+    if (arrow_.metric != nullptr) {
+      multiply(rhs_, scratch_, *arrow_.metric, y2);
+      inner(out, scratch_, y, rhs_);
+    } else {
+      inner(out, scratch_, y, y2);
+    }
+  }
+
+  const Arrow& arrow_;
+  std::size_t k_, m_;
+  Bits bits_;
+  Vector inverse_pivot_, ratio_;
+  Vector p_;              ///< (lambda - A)^-1 b
+  Vector metric_border_;  ///< M b
+  Vector rhs_;
+  Matrix f_;
+  Mpfr scratch_, sum_, pivot_;
+};
+
+/// x * 2^-exponent as double; what is out of range becomes 0 or infinity.
+double scaled(mpfr_srcptr x, long exponent) {
+  if (mpfr_zero_p(x)) return 0.0;
+  long own = 0;
+  const double fraction = mpfr_get_d_2exp(&own, x, MPFR_RNDN);
+  return std::ldexp(fraction, static_cast<int>(std::clamp(own - exponent, -5000L, 5000L)));
+}
+
+long exponent_of(mpfr_srcptr x) { return mpfr_zero_p(x) ? MPFR_EMIN_DEFAULT : mpfr_get_exp(x); }
+
+/// A bound for the norm of the arrow: the sum of the largest row sums of its blocks.
+Mpfr norm_bound(const Arrow& arrow) {
+  const Bits bits = arrow.border.bits();
+  Mpfr bound(bits), row(bits), scratch(bits), w_norm(bits);
+  const auto keep_largest = [&row](Mpfr& largest) {
+    if (mpfr_cmp(row, largest) > 0) mpfr_set(largest, row, MPFR_RNDN);
+  };
+  const auto add_abs = [&](mpfr_srcptr x) {
+    mpfr_abs(scratch, x, MPFR_RNDN);
+    mpfr_add(row, row, scratch, MPFR_RNDN);
+  };
+  const std::size_t k = arrow.border.size(), m = arrow.w.size();
+  for (std::size_t i = 0; i < k; ++i) {
+    mpfr_set_zero(row, 1);
+    add_abs(arrow.a.diagonal[i]);
+    if (i > 0) add_abs(arrow.a.off_diagonal[i - 1]);
+    if (i + 1 < k) add_abs(arrow.a.off_diagonal[i]);
+    keep_largest(bound);
+  }
+  Mpfr corner(bits);
+  for (std::size_t i = 0; i < m; ++i) {
+    mpfr_set_zero(row, 1);
+    for (std::size_t j = 0; j < m; ++j) add_abs(arrow.corner(i, j));
+    keep_largest(corner);
+  }
+  // ||b||_M ||w||
+  Vector mb = arrow.border;
+  if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
+  inner(row, scratch, arrow.border, mb);
+  inner(w_norm, scratch, arrow.w, arrow.w);
+  mpfr_mul(row, row, w_norm, MPFR_RNDN);
+  if (mpfr_sgn(row) < 0) mpfr_set_zero(row, 1);  // rounding, where b is in the null space of M
+  mpfr_sqrt(row, row, MPFR_RNDN);
+  mpfr_add(bound, bound, corner, MPFR_RNDN);
+  mpfr_add(bound, bound, row, MPFR_RNDN);
+  return bound;
+}
+
+/// The positive-definiteness test in double, everything scaled by powers of two.
+class DoubleArrow {
+ public:
+  DoubleArrow(const Arrow& arrow, long exponent)
+      : k_(arrow.border.size()), m_(arrow.w.size()), diagonal_(k_), off_(k_), border_(k_),
+        metric_border_(k_), w_(m_), corner_(m_ * m_), f_(m_ * m_) {
+    const Bits bits = arrow.border.bits();
+    Mpfr scratch(bits);
+    Vector mb = arrow.border;
+    if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
+    long eb = MPFR_EMIN_DEFAULT, em = eb, ew = eb;
+    for (std::size_t i = 0; i < k_; ++i) {
+      eb = std::max(eb, exponent_of(arrow.border[i]));
+      em = std::max(em, exponent_of(mb[i]));
+    }
+    for (std::size_t i = 0; i < m_; ++i) ew = std::max(ew, exponent_of(arrow.w[i]));
+    for (std::size_t i = 0; i < k_; ++i) {
+      diagonal_[i] = scaled(arrow.a.diagonal[i], exponent);
+      if (i + 1 < k_) off_[i] = scaled(arrow.a.off_diagonal[i], exponent);
+      border_[i] = scaled(arrow.border[i], eb);
+      metric_border_[i] = scaled(mb[i], em);
+    }
+    for (std::size_t i = 0; i < m_; ++i) w_[i] = scaled(arrow.w[i], ew);
+    for (std::size_t i = 0; i < m_ * m_; ++i) {
+      corner_[i] = scaled(arrow.corner.entries()[i], exponent);
+    }
+    coupling_ = std::ldexp(
+        1.0, static_cast<int>(std::clamp(eb + em + 2 * ew - 2 * exponent, -5000L, 1000L)));
+  }
+
+  [[nodiscard]] bool definite(double lambda) {
+    double phi = 0.0, pivot = 1.0, carried = 0.0;
+    // b'M (lambda - A)^-1 b would need a back substitution; y'D^-1 z with z = L^-1 b, y = L^-1 M b
+    // needs none.
+    double carried_metric = 0.0;
+    for (std::size_t i = 0; i < k_; ++i) {
+      const double ratio = i > 0 ? off_[i - 1] / pivot : 0.0;
+      pivot = lambda - diagonal_[i] - (i > 0 ? off_[i - 1] * ratio : 0.0);
+      if (!(pivot > 0.0)) return false;
+      carried = border_[i] + ratio * carried;
+      carried_metric = metric_border_[i] + ratio * carried_metric;
+      phi += carried * carried_metric / pivot;
+    }
+    phi *= coupling_;
+    for (std::size_t i = 0; i < m_; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) {
+        f_[i * m_ + j] = (i == j ? lambda : 0.0) - corner_[i * m_ + j] - phi * w_[i] * w_[j];
+      }
+    }
+    for (std::size_t j = 0; j < m_; ++j) {
+      if (!(f_[j * m_ + j] > 0.0)) return false;
+      for (std::size_t i = j + 1; i < m_; ++i) {
+        const double ratio = f_[i * m_ + j] / f_[j * m_ + j];
+        for (std::size_t l = i; l < m_; ++l) f_[l * m_ + i] -= ratio * f_[l * m_ + j];
+      }
+    }
+    return true;
+  }
+
+ private:
+  std::size_t k_, m_;
+  std::vector<double> diagonal_, off_, border_, metric_border_, w_, corner_, f_;
+  double coupling_ = 0.0;
+};
+
+/// Halves [low, high] until nothing lies between or the width is below `width`.
+double bisect(DoubleArrow& arrow, double low, double high) {
+  for (int i = 0; i < 120; ++i) {
+    const double middle = low + (high - low) / 2;
+    if (middle <= low || middle >= high) break;
+    (arrow.definite(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
+}  // namespace
+
+TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) {
+  const std::size_t k = arrow.border.size(), m = arrow.w.size();
+  const Bits bits = arrow.border.bits();
+  TopEigenpair pair{Mpfr(bits), Vector(k, bits), Vector(m, bits)};
+  const Mpfr bound = norm_bound(arrow);
+  if (mpfr_zero_p(bound)) {  // H = 0: any vector will do, and 0 is the answer
+    if (m > 0) mpfr_set_ui(pair.x[0], 1, MPFR_RNDN);
+    return pair;
+  }
+  const long exponent = mpfr_get_exp(bound);
+  Mpfr tolerance(bits);
+  mpfr_div_2ui(tolerance, bound, static_cast<unsigned long>(accuracy), MPFR_RNDN);
+
+  DoubleArrow rough(arrow, exponent);
+  Mpfr start(bisect(rough, -1.0, 1.5), bits);
+  mpfr_mul_2si(start, start, exponent, MPFR_RNDN);
+
+  Shifted shifted(arrow);
+  Mpfr norm(bits), step(bits), above(bits);
+  Vector y0(k, bits), x0(m, bits);
+
+  // Rayleigh quotient iteration: with (lambda - H) q = q0, the Rayleigh quotient of q is
+  // lambda - <q, q0> / <q, q>. Cubic; the first pass from a generic vector is an inverse iteration.
+  const auto iterate = [&](const Mpfr& from) {
+    mpfr_set(pair.value, from, MPFR_RNDN);
+    for (std::size_t i = 0; i < k; ++i) mpfr_set_ui(pair.y[i], 1, MPFR_RNDN);
+    for (std::size_t i = 0; i < m; ++i) mpfr_set_ui(pair.x[i], 1, MPFR_RNDN);
+    for (int pass = 0; pass < 40; ++pass) {
+      shifted.inner_product(norm, pair.y, pair.x, pair.y, pair.x);
+      if (mpfr_sgn(norm) <= 0) return;
+      mpfr_rec_sqrt(norm, norm, MPFR_RNDN);
+      for (std::size_t i = 0; i < k; ++i) mpfr_mul(pair.y[i], pair.y[i], norm, MPFR_RNDN);
+      for (std::size_t i = 0; i < m; ++i) mpfr_mul(pair.x[i], pair.x[i], norm, MPFR_RNDN);
+      copy(y0, pair.y);
+      copy(x0, pair.x);
+      if (pass > 1 && mpfr_cmpabs(step, tolerance) <= 0) return;
+      shifted.factor(pair.value);
+      shifted.solve(pair.y, pair.x);
+      shifted.inner_product(step, pair.y, pair.x, y0, x0);
+      shifted.inner_product(norm, pair.y, pair.x, pair.y, pair.x);
+      mpfr_div(step, step, norm, MPFR_RNDN);
+      mpfr_sub(pair.value, pair.value, step, MPFR_RNDN);
+      poll();
+    }
+  };
+  iterate(start);
+
+  // Nothing may lie above. Where something does (a start between clustered eigenvalues), bisect.
+  mpfr_mul_2ui(step, tolerance, 2, MPFR_RNDN);
+  mpfr_add(above, pair.value, step, MPFR_RNDN);
+  if (!mpfr_number_p(pair.value) || !shifted.factor(above)) {
+    Mpfr low(bits), high(bound), middle(bits);
+    mpfr_mul_2ui(high, high, 1, MPFR_RNDN);
+    mpfr_neg(low, high, MPFR_RNDN);
+    if (mpfr_number_p(pair.value)) mpfr_set(low, pair.value, MPFR_RNDN);
+    for (;;) {
+      mpfr_sub(step, high, low, MPFR_RNDN);
+      if (mpfr_cmp(step, tolerance) <= 0) break;
+      mpfr_div_2ui(step, step, 1, MPFR_RNDN);
+      mpfr_add(middle, low, step, MPFR_RNDN);
+      mpfr_set(shifted.factor(middle) ? high : low, middle, MPFR_RNDN);
+      poll();
+    }
+    iterate(high);
+    mpfr_sub(step, pair.value, high, MPFR_RNDN);
+    mpfr_mul_2ui(norm, tolerance, 2, MPFR_RNDN);
+    if (!mpfr_number_p(pair.value) || mpfr_cmpabs(step, norm) > 0) {
+      mpfr_set(pair.value, high, MPFR_RNDN);
+    }
+  }
+  return pair;
+}
+
+}  // namespace mpsharp

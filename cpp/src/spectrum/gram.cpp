@@ -1,0 +1,235 @@
+#include "mpsharp/spectrum/gram.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "mpsharp/models/minimalist.hpp"
+#include "mpsharp/spectrum/arrow.hpp"
+
+namespace mpsharp {
+
+namespace {
+
+bool finite(const Vector& x) {
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!mpfr_number_p(x[i])) return false;
+  }
+  return true;
+}
+
+/// A, each entry rounded once from the exact dot product of two rows or columns of X.
+Matrix gram_matrix(const MatrixProducts& X, const Matrix& data, bool rows, Bits bits,
+                   const Poll& poll) {
+  const std::size_t k = rows ? data.rows() : data.columns();
+  Matrix a(k, k, bits);
+  Vector line(rows ? data.columns() : data.rows(), data.bits());
+  Vector products(k, bits);
+  for (std::size_t i = 0; i < k; ++i) {
+    for (std::size_t j = 0; j < line.size(); ++j) {
+      mpfr_set(line[j], rows ? data(i, j) : data(j, i), MPFR_RNDN);
+    }
+    if (rows) {
+      X.apply(products, line, poll);
+    } else {
+      X.apply_transposed(products, line, poll);
+    }
+    copy(a.row(i), products);
+  }
+  return a;
+}
+
+/// G / n: w_l^2 s's on the diagonal, w_l w_m s's + (prod_{k != l, m} v_k) s'z off it.
+Matrix corner_block(const Vector& w, const Vector& v, mpfr_srcptr ss, mpfr_srcptr sz,
+                    std::size_t n) {
+  const std::size_t m = v.size();
+  const Bits bits = w.bits();
+  Matrix g(m, m, bits);
+  Mpfr product(bits);
+  for (std::size_t i = 0; i < m; ++i) {
+    for (std::size_t j = 0; j < m; ++j) {
+      mpfr_mul(g(i, j), w[i], w[j], MPFR_RNDN);
+      mpfr_mul(g(i, j), g(i, j), ss, MPFR_RNDN);
+      if (i != j) {
+        mpfr_set(product, sz, MPFR_RNDN);
+        for (std::size_t l = 0; l < m; ++l) {
+          if (l != i && l != j) mpfr_mul(product, product, v[l], MPFR_RNDN);
+        }
+        mpfr_add(g(i, j), g(i, j), product, MPFR_RNDN);
+      }
+      mpfr_div_ui(g(i, j), g(i, j), n, MPFR_RNDN);
+    }
+  }
+  return g;
+}
+
+/// out <- alpha a + beta b - lambda y, elementwise, then its norm's square is left to the caller.
+void combine(Vector& out, mpfr_srcptr alpha, const Vector& a, mpfr_srcptr beta, const Vector& b,
+             mpfr_srcptr lambda, const Vector& y) {
+  Mpfr scratch(out.bits());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    mpfr_mul(out[i], alpha, a[i], MPFR_RNDN);
+    mpfr_mul(scratch, beta, b[i], MPFR_RNDN);
+    mpfr_add(out[i], out[i], scratch, MPFR_RNDN);
+    mpfr_mul(scratch, lambda, y[i], MPFR_RNDN);
+    mpfr_sub(out[i], out[i], scratch, MPFR_RNDN);
+  }
+}
+
+}  // namespace
+
+GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits,
+                   std::size_t rank, const Poll& poll)
+    : X_(std::move(X)),
+      rows_(data.rows() <= data.columns()),
+      rank_(rank),
+      form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)} {
+  auto a = std::make_shared<Matrix>(gram_matrix(*X_, data, rows_, bits, poll));
+  form_ = tridiagonalize(*a, poll);
+  gram_ = make_products(a, Arithmetic::exact);
+  q_ = make_products(std::make_shared<Matrix>(form_.q), Arithmetic::exact);
+  if (rank_ < order()) {
+    pairs_ = eigenpairs(form_, poll);
+    // Largest first, so that the first `rank` columns span the numerical row or column space.
+    std::vector<std::size_t> places(order());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    std::sort(places.begin(), places.end(), [this](std::size_t i, std::size_t j) {
+      return mpfr_greater_p(pairs_->values[i], pairs_->values[j]) != 0;
+    });
+    Eigenpairs sorted{Vector(order(), bits), Matrix(order(), order(), bits)};
+    for (std::size_t i = 0; i < order(); ++i) {
+      mpfr_set(sorted.values[i], pairs_->values[places[i]], MPFR_RNDN);
+      for (std::size_t row = 0; row < order(); ++row) {
+        mpfr_set(sorted.vectors(row, i), pairs_->vectors(row, places[i]), MPFR_RNDN);
+      }
+    }
+    pairs_ = std::move(sorted);
+    vectors_ = make_products(std::make_shared<Matrix>(pairs_->vectors), Arithmetic::exact);
+  }
+}
+
+void GramForm::projected_square(mpfr_ptr out, const Vector& u, const Vector& s,
+                                const Poll& poll) const {
+  const std::size_t k = order();
+  Mpfr scratch(bits());
+  mpfr_set_zero(out, 1);
+  if (rank_ == k && !rows_) {  // X has full column rank: Pi = I
+    dot(out, u, u, Arithmetic::exact);
+    return;
+  }
+  Vector f(k, bits());
+  if (rank_ == k) {  // ||Pi u||^2 = s'A^-1 s = f'T^-1 f = sum of (L^-1 f)_i^2 / pivot_i
+    q_->apply_transposed(f, s, poll);
+    Mpfr pivot(bits()), ratio(bits());
+    for (std::size_t i = 0; i < k; ++i) {
+      if (i > 0) {
+        mpfr_div(ratio, form_.t.off_diagonal[i - 1], pivot, MPFR_RNDN);
+        mpfr_mul(scratch, ratio, f[i - 1], MPFR_RNDN);
+        mpfr_sub(f[i], f[i], scratch, MPFR_RNDN);
+        mpfr_mul(scratch, ratio, form_.t.off_diagonal[i - 1], MPFR_RNDN);
+        mpfr_sub(pivot, form_.t.diagonal[i], scratch, MPFR_RNDN);
+      } else {
+        mpfr_set(pivot, form_.t.diagonal[i], MPFR_RNDN);
+      }
+      mpfr_sqr(scratch, f[i], MPFR_RNDN);
+      mpfr_div(scratch, scratch, pivot, MPFR_RNDN);
+      mpfr_add(out, out, scratch, MPFR_RNDN);
+    }
+    return;
+  }
+  vectors_->apply_transposed(f, rows_ ? s : u, poll);
+  for (std::size_t i = 0; i < rank_; ++i) {
+    mpfr_sqr(scratch, f[i], MPFR_RNDN);
+    if (rows_) mpfr_div(scratch, scratch, pairs_->values[i], MPFR_RNDN);
+    mpfr_add(out, out, scratch, MPFR_RNDN);
+  }
+}
+
+Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y, Bits precision,
+                              const Poll& poll) const {
+  const std::size_t n = X_->rows(), k = order(), m = v.size();
+  const Bits wide = bits();
+  Observation out{Mpfr(precision), Mpfr(precision), Vector(m, precision)};
+  if (!finite(u) || !finite(v)) {
+    mpfr_set_nan(out.sharpness);
+    mpfr_set_nan(out.residual);
+    for (std::size_t l = 0; l < m; ++l) mpfr_set_nan(out.imbalance[l]);
+    return out;
+  }
+  Vector s(n, wide), z(n, wide), t(n, wide), w(m, wide), v_wide(m, wide);
+  Mpfr c(wide), a(wide), ss(wide), sz(wide), scratch(wide);
+  X_->apply(s, u, poll);
+  copy(v_wide, v);
+  layer_products(c, w, v_wide);
+  for (std::size_t i = 0; i < n; ++i) {
+    mpfr_mul(scratch, c, s[i], MPFR_RNDN);
+    mpfr_sub(z[i], scratch, y[i], MPFR_RNDN);
+    mpfr_add(t[i], z[i], scratch, MPFR_RNDN);
+  }
+  dot(ss, s, s, Arithmetic::exact);
+  dot(sz, s, z, Arithmetic::exact);
+  mpfr_sqr(a, c, MPFR_RNDN);
+  mpfr_div_ui(a, a, n, MPFR_RNDN);
+
+  // The border in full coordinates (t, or X't where A = X'X), and in those of T.
+  Vector border(k, wide);
+  if (rows_) {
+    copy(border, t);
+  } else {
+    X_->apply_transposed(border, t, poll);
+  }
+  Arrow arrow{form_.t, rows_ ? &form_.t : nullptr, Vector(k, wide), w,
+              corner_block(w, v_wide, ss, sz, n)};
+  q_->apply_transposed(arrow.border, border, poll);
+  for (std::size_t i = 0; i < k; ++i) {
+    mpfr_div_ui(arrow.border[i], arrow.border[i], n, MPFR_RNDN);
+    mpfr_mul(arrow.a.diagonal[i], form_.t.diagonal[i], a, MPFR_RNDN);
+    if (i + 1 < k) mpfr_mul(arrow.a.off_diagonal[i], form_.t.off_diagonal[i], a, MPFR_RNDN);
+  }
+  const TopEigenpair pair = top_eigenpair(arrow, precision.value() + 40, poll);
+  mpfr_set(out.sharpness, pair.value, MPFR_RNDN);
+
+  // Residual with the matrix A itself, not its tridiagonal form.
+  Vector full(k, wide), image(k, wide), rest(k, wide), rest_image(k, wide), rest_v(m, wide);
+  Mpfr coupling(wide), norm(wide), square(wide);
+  q_->apply(full, pair.y, poll);
+  gram_->apply(image, full, poll);
+  dot(coupling, w, pair.x, Arithmetic::exact);
+  mpfr_div_ui(coupling, coupling, n, MPFR_RNDN);
+  combine(rest, a, image, coupling, border, pair.value, full);
+  if (rows_) {
+    gram_->apply(rest_image, rest, poll);
+    dot(square, rest, rest_image, Arithmetic::exact);
+    dot(norm, full, image, Arithmetic::exact);
+    dot(coupling, border, image, Arithmetic::exact);  // t'X X'y = b'x_u
+  } else {
+    dot(square, rest, rest, Arithmetic::exact);
+    dot(norm, full, full, Arithmetic::exact);
+    dot(coupling, border, full, Arithmetic::exact);
+  }
+  if (mpfr_sgn(square) < 0) mpfr_set_zero(square, 1);
+  mpfr_div_ui(coupling, coupling, n, MPFR_RNDN);
+  for (std::size_t l = 0; l < m; ++l) {
+    dot(rest_v[l], arrow.corner.row(l), pair.x, Arithmetic::exact);
+    mpfr_mul(scratch, w[l], coupling, MPFR_RNDN);
+    mpfr_add(rest_v[l], rest_v[l], scratch, MPFR_RNDN);
+    mpfr_mul(scratch, pair.value, pair.x[l], MPFR_RNDN);
+    mpfr_sub(rest_v[l], rest_v[l], scratch, MPFR_RNDN);
+    mpfr_sqr(scratch, rest_v[l], MPFR_RNDN);
+    mpfr_add(square, square, scratch, MPFR_RNDN);
+    mpfr_sqr(scratch, pair.x[l], MPFR_RNDN);
+    mpfr_add(norm, norm, scratch, MPFR_RNDN);
+  }
+  mpfr_div(square, square, norm, MPFR_RNDN);
+  mpfr_sqrt(out.residual, square, MPFR_RNDN);
+
+  projected_square(norm, u, s, poll);
+  for (std::size_t l = 0; l < m; ++l) {
+    mpfr_sqr(scratch, v_wide[l], MPFR_RNDN);
+    mpfr_sub(out.imbalance[l], norm, scratch, MPFR_RNDN);
+  }
+  return out;
+}
+
+}  // namespace mpsharp
