@@ -84,13 +84,10 @@ class Shifted {
       definite = guard(f_(j, j), lambda) && definite;
       for (std::size_t i = j + 1; i < m_; ++i) {
         mpfr_div(pivot_, f_(i, j), f_(j, j), MPFR_RNDN);
-        for (std::size_t l = j + 1; l <= i; ++l) {
-          // f_(l, j) still holds D L for l >= i, and L for l < i: use D L = L * D there.
-          mpfr_mul(scratch_, pivot_, l < i ? f_(l, j) : f_(i, j), MPFR_RNDN);
-          if (l < i) mpfr_mul(scratch_, scratch_, f_(j, j), MPFR_RNDN);
-          mpfr_sub(f_(i, l), f_(i, l), scratch_, MPFR_RNDN);
-        }
-        mpfr_set(f_(i, j), pivot_, MPFR_RNDN);
+        for (std::size_t l = j + 1; l <= i; ++l) subtract_product(f_(i, l), pivot_, f_(l, j));
+      }
+      for (std::size_t i = j + 1; i < m_; ++i) {
+        mpfr_div(f_(i, j), f_(i, j), f_(j, j), MPFR_RNDN);
       }
     }
     return definite;
@@ -206,7 +203,7 @@ Mpfr norm_bound(const Arrow& arrow) {
   inner(row, scratch, arrow.border, mb);
   inner(w_norm, scratch, arrow.w, arrow.w);
   mpfr_mul(row, row, w_norm, MPFR_RNDN);
-  if (mpfr_sgn(row) < 0) mpfr_set_zero(row, 1);  // rounding, where b is in the null space of M
+  if (mpfr_sgn(row.get()) < 0) mpfr_set_zero(row, 1);  // rounding, where b is in the null space of M
   mpfr_sqrt(row, row, MPFR_RNDN);
   mpfr_add(bound, bound, corner, MPFR_RNDN);
   mpfr_add(bound, bound, row, MPFR_RNDN);
@@ -319,7 +316,7 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
     for (std::size_t i = 0; i < m; ++i) mpfr_set_ui(pair.x[i], 1, MPFR_RNDN);
     for (int pass = 0; pass < 40; ++pass) {
       shifted.inner_product(norm, pair.y, pair.x, pair.y, pair.x);
-      if (mpfr_sgn(norm) <= 0) return;
+      if (mpfr_sgn(norm.get()) <= 0) return;
       mpfr_rec_sqrt(norm, norm, MPFR_RNDN);
       for (std::size_t i = 0; i < k; ++i) mpfr_mul(pair.y[i], pair.y[i], norm, MPFR_RNDN);
       for (std::size_t i = 0; i < m; ++i) mpfr_mul(pair.x[i], pair.x[i], norm, MPFR_RNDN);

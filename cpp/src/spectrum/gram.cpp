@@ -208,7 +208,7 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
     dot(norm, full, full, Arithmetic::exact);
     dot(coupling, border, full, Arithmetic::exact);
   }
-  if (mpfr_sgn(square) < 0) mpfr_set_zero(square, 1);
+  if (mpfr_sgn(square.get()) < 0) mpfr_set_zero(square, 1);
   mpfr_div_ui(coupling, coupling, n, MPFR_RNDN);
   for (std::size_t l = 0; l < m; ++l) {
     dot(rest_v[l], arrow.corner.row(l), pair.x, Arithmetic::exact);

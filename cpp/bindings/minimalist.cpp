@@ -1,0 +1,160 @@
+#include "mpsharp/models/minimalist.hpp"
+
+#include <pybind11/pybind11.h>
+
+#include <optional>
+#include <utility>
+
+#include "bindings.hpp"
+#include "mpsharp/error.hpp"
+#include "mpsharp/spectrum/gram.hpp"
+#include "mpsharp/steppers.hpp"
+
+namespace py = pybind11;
+using namespace mpsharp;  // NOLINT: the bindings name almost all of it
+
+namespace {
+
+Arithmetic arithmetic_from(const std::string& name) {
+  if (name == "sequential") return Arithmetic::sequential;
+  if (name == "exact") return Arithmetic::exact;
+  throw ShapeError("arithmetic: expected sequential or exact, got " + name);
+}
+
+Mpfr scalar(const Vector& x, const char* what) {
+  if (x.size() != 1) throw ShapeError(std::string(what) + ": expected one number");
+  Mpfr out(x.bits());
+  mpfr_set(out, x[0], MPFR_RNDN);
+  return out;
+}
+
+Vector as_vector(const Mpfr& x) {
+  Vector out(1, x.bits());
+  mpfr_set(out[0], x, MPFR_RNDN);
+  return out;
+}
+
+/// Runs `work` with MPFR's default state, without the GIL, under a signal poll.
+template <typename Work>
+auto without_gil(Work work) {
+  const py::gil_scoped_release release;
+  const MpfrScope scope;
+  const Poll poll = signal_poll();
+  return work(poll);
+}
+
+/// A data matrix with the products that a run and its observations need. Exact products are shared.
+struct Data {
+  std::shared_ptr<Matrix> X;
+  std::shared_ptr<const MatrixProducts> products;
+  std::shared_ptr<const MatrixProducts> exact;
+};
+
+const char* stop_name(Stop stop) {
+  switch (stop) {
+    case Stop::converged:
+      return "converged";
+    case Stop::diverged:
+      return "diverged";
+    case Stop::none:
+      break;
+  }
+  return "";
+}
+
+std::optional<Mpfr> optional_scalar(const std::optional<Vector>& x) {
+  if (!x) return std::nullopt;
+  return scalar(*x, "stop_loss");
+}
+
+}  // namespace
+
+void register_minimalist(py::module_& m) {
+  py::class_<Data>(m, "Data", "A data matrix prepared for products in one arithmetic.")
+      .def(py::init([](std::shared_ptr<Matrix> X, const std::string& arithmetic) {
+             const Arithmetic chosen = arithmetic_from(arithmetic);
+             return without_gil([&](const Poll&) {
+               Data data{X, make_products(X, chosen), nullptr};
+               data.exact =
+                   chosen == Arithmetic::exact ? data.products : make_products(X, Arithmetic::exact);
+               return data;
+             });
+           }),
+           py::arg("X"), py::arg("arithmetic"))
+      .def("apply",
+           [](const Data& data, const Vector& x, long bits) {
+             return without_gil([&](const Poll& poll) {
+               Vector out(data.products->rows(), Bits(bits));
+               data.products->apply(out, x, poll);
+               return out;
+             });
+           },
+           py::arg("x"), py::arg("bits"), "X x, each entry rounded to `bits`.")
+      .def("apply_transposed",
+           [](const Data& data, const Vector& x, long bits) {
+             return without_gil([&](const Poll& poll) {
+               Vector out(data.products->columns(), Bits(bits));
+               data.products->apply_transposed(out, x, poll);
+               return out;
+             });
+           },
+           py::arg("x"), py::arg("bits"), "X'x, each entry rounded to `bits`.");
+
+  m.def("dot",
+        [](const Vector& a, const Vector& b, const std::string& arithmetic, long bits) {
+          const MpfrScope scope;
+          Vector out(1, Bits(bits));
+          dot(out[0], a, b, arithmetic_from(arithmetic));
+          return out;
+        },
+        py::arg("a"), py::arg("b"), py::arg("arithmetic"), py::arg("bits"),
+        "The dot product, rounded to `bits`.");
+
+  py::class_<GramForm>(m, "GramForm", "The reduction of X that sharpness and imbalance are read from.")
+      .def(py::init([](const Data& data, long bits, std::size_t rank) {
+             return without_gil([&](const Poll& poll) {
+               return std::make_unique<GramForm>(data.exact, *data.X, Bits(bits), rank, poll);
+             });
+           }),
+           py::arg("data"), py::arg("bits"), py::arg("rank"))
+      .def("observe",
+           [](const GramForm& form, const Vector& u, const Vector& v, const Vector& y, long bits) {
+             Observation seen = without_gil(
+                 [&](const Poll& poll) { return form.observe(u, v, y, Bits(bits), poll); });
+             return py::make_tuple(as_vector(seen.sharpness), as_vector(seen.residual),
+                                   std::move(seen.imbalance));
+           },
+           py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"),
+           "(sharpness, residual, imbalance) at `bits`.");
+
+  py::class_<GradientDescent>(m, "GradientDescent", "Gradient descent of the minimalist model.")
+      .def(py::init([](const Data& data, const Vector& y, const Vector& u, const Vector& v,
+                       const Vector& step_size) {
+             return without_gil([&](const Poll& poll) {
+               auto model = std::make_shared<const Minimalist>(data.products, y, v.size() + 1);
+               return std::make_unique<GradientDescent>(std::move(model), u, v,
+                                                        scalar(step_size, "step_size"), poll);
+             });
+           }),
+           py::arg("data"), py::arg("y"), py::arg("u"), py::arg("v"), py::arg("step_size"))
+      .def("advance",
+           [](GradientDescent& run, long steps, double ceiling,
+              const std::optional<Vector>& stop_loss) {
+             const std::optional<Mpfr> limit = optional_scalar(stop_loss);
+             return without_gil([&](const Poll& poll) {
+               return stop_name(run.advance(steps, ceiling, limit, poll));
+             });
+           },
+           py::arg("steps"), py::arg("ceiling"), py::arg("stop_loss"),
+           "Up to `steps` steps; the reason to stop: '', 'converged' or 'diverged'.")
+      .def("classify",
+           [](const GradientDescent& run, double ceiling, const std::optional<Vector>& stop_loss) {
+             const MpfrScope scope;
+             return stop_name(run.classify(ceiling, optional_scalar(stop_loss)));
+           },
+           py::arg("ceiling"), py::arg("stop_loss"), "What the present loss means.")
+      .def_property_readonly("step", &GradientDescent::step)
+      .def_property_readonly("loss", [](const GradientDescent& run) { return as_vector(run.loss()); })
+      .def_property_readonly("u", [](const GradientDescent& run) { return Vector(run.u()); })
+      .def_property_readonly("v", [](const GradientDescent& run) { return Vector(run.v()); });
+}

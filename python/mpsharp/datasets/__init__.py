@@ -1,0 +1,44 @@
+"""Real data sets of two classes, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mpsharp.datasets import cifar10, digits
+from mpsharp.datasets.base import Dataset
+from mpsharp.errors import check_name
+
+_LOADERS: dict[str, Callable[[Path | None, bool], Dataset]] = {
+    "digits-3-5": digits.load,
+    "cifar10-cat-dog": cifar10.load,
+}
+
+
+def names() -> list[str]:
+    """Return the names that `load` knows."""
+    return list(_LOADERS)
+
+
+def load(name: str, *, directory: str | Path | None = None, download: bool = False) -> Dataset:
+    """Return a data set of two classes.
+
+    Parameters
+    ----------
+    name : "digits-3-5" (embedded in scikit-learn) or "cifar10-cat-dog".
+    directory : where to look first; then the folder that the environment variable MPSHARP_DATA
+        names, then the cache of earlier downloads.
+    download : fetch the public archive (170 MB for CIFAR-10) where nothing was found.
+
+    Raises
+    ------
+    UnknownNameError
+        No such data set.
+    DatasetError
+        Not found, with every place that was looked at; or damaged.
+    """
+    check_name("data set", name, _LOADERS)
+    return _LOADERS[name](None if directory is None else Path(directory), download)
+
+
+__all__ = ["Dataset", "load", "names"]

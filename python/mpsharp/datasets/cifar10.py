@@ -1,0 +1,96 @@
+"""CIFAR-10, cats against dogs, from the original python archive or a compact subset."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mpsharp.datasets import _cache
+from mpsharp.datasets.base import Dataset
+from mpsharp.errors import DatasetError
+
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+MD5 = "md5:c58f30108f718f92721af3b95e74349a"
+FOLDER = "cifar-10-batches-py"
+ARCHIVE = "cifar-10-python.tar.gz"
+SUBSET = "cifar10_cat_dog.npz"
+BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
+CAT, DOG = 3, 5
+
+
+class _BatchUnpickler(pickle.Unpickler):
+    """Reads the batches' dicts of arrays and refuses every other class."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name in (
+            "_reconstruct",
+            "scalar",
+        ):
+            return super().find_class("numpy._core.multiarray", name)
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return super().find_class(module, name)
+        if (module, name) == ("_codecs", "encode"):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} has no place in a CIFAR-10 batch")
+
+
+def _raw_batches(source: Path) -> Iterator[bytes]:
+    if source.is_dir():
+        for name in BATCHES:
+            yield (source / name).read_bytes()
+        return
+    with tarfile.open(source) as archive:
+        for name in BATCHES:
+            member = archive.extractfile(f"{FOLDER}/{name}")
+            if member is None:
+                raise DatasetError(f"{source}: {name} is not a file")
+            yield member.read()
+
+
+def _from_batches(source: Path) -> Dataset:
+    images, labels = [], []
+    try:
+        for raw in _raw_batches(source):
+            batch = _BatchUnpickler(io.BytesIO(raw), encoding="bytes").load()
+            data = np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
+            target = np.asarray(batch[b"labels"])
+            chosen = np.isin(target, (CAT, DOG))
+            images.append(data[chosen])
+            labels.append(np.where(target[chosen] == CAT, 1, -1))
+    except (KeyError, ValueError, EOFError, OSError, tarfile.TarError, pickle.UnpicklingError) as error:
+        raise DatasetError(f"{source}: not the CIFAR-10 python archive ({error})") from error
+    return Dataset(
+        "cifar10-cat-dog", np.concatenate(images), np.concatenate(labels).astype(np.int8), ("cat", "dog")
+    )
+
+
+def _from_subset(source: Path) -> Dataset:
+    try:
+        with np.load(source) as file:
+            images, labels = file["images"], file["labels"]
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{source}: expected arrays `images` and `labels` ({error})") from error
+    return Dataset("cifar10-cat-dog", images, labels.astype(np.int8), ("cat", "dog"))
+
+
+def load(directory: Path | None = None, download: bool = False) -> Dataset:
+    """Return the cats (+1) and dogs (-1) among the training images, in their original order.
+
+    Looks for the unpacked archive, the archive, or a compact ``cifar10_cat_dog.npz`` (arrays
+    ``images`` (n, 3, 32, 32) uint8 and ``labels`` ±1), in that order.
+    """
+    folders = _cache.search_path(directory)
+    candidates = [FOLDER, ARCHIVE, SUBSET]
+    source = _cache.find(folders, candidates)
+    if source is None:
+        if not download:
+            raise _cache.not_found("cifar10-cat-dog", folders, candidates)
+        source = _cache.fetch(URL, MD5, ARCHIVE)
+    return _from_subset(source) if source.suffix == ".npz" else _from_batches(source)

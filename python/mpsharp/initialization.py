@@ -1,0 +1,59 @@
+"""Starting points (u, v) of the minimalist model, drawn from an explicit NumPy Generator."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mpsharp.errors import ConfigurationError
+
+Parameters: TypeAlias = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+def check_depth(depth: object) -> int:
+    """Return `depth` as an int, or raise ConfigurationError unless it is an integer of at least 2."""
+    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or depth < 2:
+        raise ConfigurationError(f"depth: expected an integer of at least 2, got {depth!r}")
+    return int(depth)
+
+
+def check_positive(name: str, value: float) -> float:
+    """Return `value`, or raise ConfigurationError unless it is finite and above 0."""
+    if not np.isfinite(value) or value <= 0:
+        raise ConfigurationError(f"{name}: expected a finite number above 0, got {value!r}")
+    return float(value)
+
+
+def check_count(name: str, value: object, minimum: int = 1) -> int:
+    """Return `value` as an int, or raise ConfigurationError unless it is at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
+        raise ConfigurationError(f"{name}: expected an integer of at least {minimum}, got {value!r}")
+    return int(value)
+
+
+def pytorch_default(n_features: int, depth: int, rng: np.random.Generator) -> Parameters:
+    """Draw U(−1/√fan_in, 1/√fan_in) for every layer: fan_in = n_features for u, 1 for each v_l.
+
+    Returns
+    -------
+    u : float64 array, shape (n_features,)
+    v : float64 array, shape (depth - 1,)
+    """
+    bound = 1.0 / np.sqrt(check_count("n_features", n_features))
+    u = rng.uniform(-bound, bound, n_features)
+    return u, rng.uniform(-1.0, 1.0, check_depth(depth) - 1)
+
+
+def alpha_beta(
+    n_features: int, alpha: float, beta: float, rng: np.random.Generator, *, depth: int = 2
+) -> Parameters:
+    """Draw u ~ N(0, α² I) and v ~ N(0, β²), the (α, β) initialisation (Assumption 5.5).
+
+    α² = 1/(3 n_features), β² = 1/3 has the variances of PyTorch's default.
+    """
+    check_positive("alpha", alpha)
+    check_positive("beta", beta)
+    u = alpha * rng.standard_normal(check_count("n_features", n_features))
+    return u, beta * rng.standard_normal(check_depth(depth) - 1)

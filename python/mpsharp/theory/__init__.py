@@ -1,0 +1,1 @@
+"""Formulas of the paper, one function each."""

@@ -1,0 +1,326 @@
+"""Trajectory: what one run measured, exact and as float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gmpy2
+import numpy as np
+import numpy.typing as npt
+
+from mpsharp.errors import ConfigurationError, ShapeError, check_name
+from mpsharp.exact import ExactArray
+from mpsharp.formats import Format
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+    from mpsharp.problems import Problem
+
+STATUSES = ("completed", "converged", "diverged", "interrupted")
+RECORDS = ("loss", "sharpness", "sharpness_residual", "imbalance")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Trajectory:
+    """The records of one run, with everything that is needed to repeat it.
+
+    Numbers are kept exactly as they were computed; `loss`, `sharpness`, … give them rounded to float64,
+    `exact` as gmpy2 numbers of full precision. Arrays are read-only.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data, model and starting point.
+    format : Format
+        The number format of the run.
+    config : dict
+        What repeats the run, as JSON-able values: "problem", "optimizer", "format", "arithmetic", "backend",
+        "coordinates", "steps", "record_every", "stop_loss", "seed" and "versions".
+    step : int64 array, shape (records,)
+        The recorded steps, increasing; step 0 is the starting point.
+    records : mapping of name to ExactArray
+        "loss", "sharpness" (unit 1/step_size) and "sharpness_residual" of shape (records,),
+        "imbalance" of shape (records, depth - 1).
+    u, v : ExactArray, shapes (n_features,) and (depth - 1,)
+        Parameters after the last step.
+    status : str
+        "completed": all steps were done; "converged": the loss reached `stop_loss`; "diverged": the loss
+        was not finite or exceeded 1e8·max(L₀, 1); "interrupted": Ctrl-C.
+    status_step : int
+        The step at which `status` was decided.
+    seconds : float
+        Wall-clock time of the run.
+
+    Raises
+    ------
+    ShapeError
+        The records differ in length, or `step` does not increase.
+    UnknownNameError
+        `status` is none of the above.
+    ConfigurationError
+        A record is missing.
+    """
+
+    problem: Problem
+    format: Format
+    config: dict[str, Any]
+    step: npt.NDArray[np.int64]
+    records: Mapping[str, ExactArray]
+    u: ExactArray
+    v: ExactArray
+    status: str
+    status_step: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        check_name("status", self.status, STATUSES)
+        step = np.array(self.step, dtype=np.int64)
+        if step.ndim != 1 or step.size == 0 or np.any(np.diff(step) <= 0):
+            raise ShapeError(f"step: expected one or more increasing integers, got {step.tolist()[:9]}")
+        if missing := [name for name in RECORDS if name not in self.records]:
+            raise ConfigurationError(f"records: expected {list(RECORDS)}, got none of {missing}")
+        for name, values in self.records.items():
+            shape = (step.size, *values.shape[1:])
+            if values.shape != shape:
+                raise ShapeError(f"records[{name!r}]: expected shape {shape}, got {values.shape}")
+        object.__setattr__(self, "step", _frozen(step))
+        object.__setattr__(self, "records", dict(self.records))
+
+    # What was measured ------------------------------------------------------------------------------
+
+    @cached_property
+    def loss(self) -> npt.NDArray[np.float64]:
+        """Loss at each recorded step, shape (records,); zero where it is below float64's range."""
+        return _frozen(self.records["loss"].to_float64())
+
+    @cached_property
+    def log2_loss(self) -> npt.NDArray[np.float64]:
+        """log₂ of the loss, shape (records,): finite also where `loss` under- or overflows."""
+        return _frozen(self.records["loss"].log2_abs())
+
+    @cached_property
+    def sharpness(self) -> npt.NDArray[np.float64]:
+        """Largest eigenvalue of the Hessian, shape (records,), unit 1/step_size."""
+        return _frozen(self.records["sharpness"].to_float64())
+
+    @cached_property
+    def sharpness_residual(self) -> npt.NDArray[np.float64]:
+        """‖Hx − Sx‖ of the unit vector x that was found with the sharpness S, shape (records,)."""
+        return _frozen(self.records["sharpness_residual"].to_float64())
+
+    @cached_property
+    def imbalance(self) -> npt.NDArray[np.float64]:
+        """Layer imbalance ‖Πu‖² − v_l² (Definition 4.2), shape (records, depth - 1)."""
+        return _frozen(self.records["imbalance"].to_float64())
+
+    def exact(self, name: str) -> Any:
+        """Return a record, or the final "u" or "v", as gmpy2.mpfr numbers with every bit.
+
+        Parameters
+        ----------
+        name : "loss", "sharpness", "sharpness_residual", "imbalance", "u" or "v".
+
+        Returns
+        -------
+        object array of gmpy2.mpfr, precision ``format.bits``.
+
+        Raises
+        ------
+        UnknownNameError : any other name.
+        """
+        arrays = {**self.records, "u": self.u, "v": self.v}
+        return arrays[check_name("record", name, arrays)].to_gmpy2()
+
+    # The edge of stability --------------------------------------------------------------------------
+
+    @cached_property
+    def _exact_step_size(self) -> Fraction:
+        asked = self.config["optimizer"]["step_size"]
+        rounded = ExactArray.from_any([asked], self.format.bits).to_gmpy2()[0]
+        return Fraction(*map(int, rounded.as_integer_ratio()))
+
+    @property
+    def step_size(self) -> float:
+        """Step size η as the run used it: rounded to `format`, then to float64."""
+        return float(self._exact_step_size)
+
+    @property
+    def stability_limit(self) -> float:
+        """2/η, unit 1/step_size: gradient descent is unstable where the sharpness exceeds it."""
+        return float(2 / self._exact_step_size)
+
+    @cached_property
+    def _first_unstable_record(self) -> int | None:
+        limit = gmpy2.mpq(2 / self._exact_step_size)
+        return next((i for i, value in enumerate(self.exact("sharpness")) if value > limit), None)
+
+    @property
+    def first_unstable_step(self) -> int | None:
+        """First recorded step whose sharpness exceeds 2/η, compared without rounding; None without one."""
+        record = self._first_unstable_record
+        return None if record is None else int(self.step[record])
+
+    @cached_property
+    def catapult_record(self) -> int | None:
+        """Index into the records at which the catapult is seen (see `catapult_step`); None without one."""
+        first = self._first_unstable_record
+        if first is None:
+            return None
+        wide = gmpy2.context(  # three bits more hold ten times a number... with one to spare
+            precision=self.format.bits + 4, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max()
+        )
+        smallest, limit = gmpy2.inf(), gmpy2.inf()
+        for record, value in enumerate(self.exact("loss")):
+            if value < smallest:
+                smallest, limit = value, wide.mul(value, 10)
+            elif record > first and value > limit:
+                return record
+        return None
+
+    @property
+    def catapult_step(self) -> int | None:
+        """First recorded step after `first_unstable_step` with L_t > 10·min_{s ≤ t} L_s; None without one.
+
+        Decided on the exact losses, so losses below float64's range count. Only recorded steps are
+        seen: with ``record_every=k`` the answer can be late, by k - 1 steps and by a loss that rises
+        and falls between two records.
+        """
+        record = self.catapult_record
+        return None if record is None else int(self.step[record])
+
+    def summary(self) -> dict[str, Any]:
+        """Return the outcome of the run in plain values.
+
+        Returns
+        -------
+        dict
+            "format", "bits", "arithmetic", "records", "last_step"; "first_unstable_step", "catapult_step" (None
+            without); "catapult_ratio", the sharpness at the catapult over 2/η (None without);
+            "peak_ratio", the same for the largest finite sharpness of the records; "last_log2_loss";
+            "status", "status_step", "seconds".
+        """
+        ratio = self.sharpness / self.stability_limit
+        finite = ratio[np.isfinite(ratio)]
+        record = self.catapult_record
+        return {
+            "format": self.format.name,
+            "bits": self.format.bits,
+            "arithmetic": self.config["arithmetic"],
+            "records": len(self.step),
+            "last_step": int(self.step[-1]),
+            "first_unstable_step": self.first_unstable_step,
+            "catapult_step": self.catapult_step,
+            "catapult_ratio": None if record is None else float(ratio[record]),
+            "peak_ratio": float(finite.max()) if finite.size else None,
+            "last_log2_loss": float(self.log2_loss[-1]),
+            "status": self.status,
+            "status_step": self.status_step,
+            "seconds": self.seconds,
+        }
+
+    # What can be done with it -----------------------------------------------------------------------
+
+    def identical(self, other: Trajectory) -> bool:
+        """Whether both runs gave the same numbers, bit for bit, on the same problem with the same status.
+
+        Time and library versions may differ; NaN equals NaN, +0 differs from -0.
+        """
+        return (
+            self.format == other.format
+            and self.problem.sha256 == other.problem.sha256
+            and (self.status, self.status_step) == (other.status, other.status_step)
+            and np.array_equal(self.step, other.step)
+            and self.records.keys() == other.records.keys()
+            and all(values.identical(other.records[name]) for name, values in self.records.items())
+            and self.u.identical(other.u)
+            and self.v.identical(other.v)
+        )
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw loss and sharpness against the step; see `mpsharp.plotting.plot_trajectory`."""
+        from mpsharp.plotting import plot_trajectory
+
+        return plot_trajectory(self, path)
+
+    def save(self, path: str | Path) -> Path:
+        """Write every bit to the folder `path`; see `mpsharp.store.save`."""
+        from mpsharp.store import save
+
+        return save(self, path)
+
+    def rerun(self, **changes: Any) -> Trajectory:
+        """Run again with the same configuration, but for `changes`.
+
+        Parameters
+        ----------
+        **changes
+            Keyword arguments of `mpsharp.run`. A new ``bits`` or ``format`` also chooses the backend anew.
+
+        Returns
+        -------
+        Trajectory
+            Identical to this one, bit for bit, if nothing changes.
+        """
+        from mpsharp.training import run
+
+        from mpsharp.optimizers import from_config
+
+        same: dict[str, Any] = {
+            "problem": self.problem,
+            "optimizer": from_config(self.config["optimizer"]),
+            **{
+                name: self.config[name]
+                for name in ("steps", "record_every", "stop_loss", "arithmetic", "seed")
+            },
+        }
+        if "bits" not in changes and "format" not in changes:
+            same |= {"format": self.format, "backend": self.config["backend"]}
+        return run(**(same | changes))
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the records as an `xarray.Dataset` along ``step``, float64, with units.
+
+        Raises
+        ------
+        ImportError
+            xarray is not installed.
+        """
+        import json
+
+        import xarray as xr
+
+        dataset = xr.Dataset(
+            {
+                "loss": ("step", self.loss, {"units": "1"}),
+                "log2_loss": ("step", self.log2_loss, {"units": "1"}),
+                "sharpness": ("step", self.sharpness, {"units": "1/step_size"}),
+                "sharpness_residual": ("step", self.sharpness_residual, {"units": "1/step_size"}),
+                "imbalance": (("step", "layer"), self.imbalance, {"units": "1"}),
+            },
+            coords={"step": self.step, "layer": np.arange(1, self.imbalance.shape[1] + 1)},
+        )
+        summary = {name: value for name, value in self.summary().items() if value is not None}
+        dataset.attrs = {
+            **summary,
+            "stability_limit": self.stability_limit,
+            "config": json.dumps(self.config),
+        }
+        return dataset
+
+    def __repr__(self) -> str:
+        return (
+            f"Trajectory({self.format.label}, {self.config['arithmetic']}, problem {self.problem.name!r}, "
+            f"{len(self.step)} records, {self.status} at step {self.status_step})"
+        )
+
+
+def _frozen[T: np.generic](values: npt.NDArray[T]) -> npt.NDArray[T]:
+    values.flags.writeable = False
+    return values
