@@ -62,8 +62,8 @@ const char* stop_name(Stop stop) {
   return "";
 }
 
-std::optional<Mpfr> optional_scalar(const std::optional<Vector>& x) {
-  if (!x) return std::nullopt;
+std::optional<Mpfr> optional_scalar(const Vector* x) {
+  if (x == nullptr) return std::nullopt;
   return scalar(*x, "stop_loss");
 }
 
@@ -139,7 +139,7 @@ void register_minimalist(py::module_& m) {
            py::arg("data"), py::arg("y"), py::arg("u"), py::arg("v"), py::arg("step_size"))
       .def("advance",
            [](GradientDescent& run, long steps, double ceiling,
-              const std::optional<Vector>& stop_loss) {
+              const Vector* stop_loss) {
              const std::optional<Mpfr> limit = optional_scalar(stop_loss);
              return without_gil([&](const Poll& poll) {
                return stop_name(run.advance(steps, ceiling, limit, poll));
@@ -148,7 +148,7 @@ void register_minimalist(py::module_& m) {
            py::arg("steps"), py::arg("ceiling"), py::arg("stop_loss"),
            "Up to `steps` steps; the reason to stop: '', 'converged' or 'diverged'.")
       .def("classify",
-           [](const GradientDescent& run, double ceiling, const std::optional<Vector>& stop_loss) {
+           [](const GradientDescent& run, double ceiling, const Vector* stop_loss) {
              const MpfrScope scope;
              return stop_name(run.classify(ceiling, optional_scalar(stop_loss)));
            },

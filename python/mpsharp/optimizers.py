@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-import gmpy2
-
+from mpsharp import _scalar
 from mpsharp.errors import ConfigurationError, check_name
-from mpsharp.exact import exact_decimal, exact_number
+from mpsharp.exact import exact_decimal
 
 
 @dataclass(frozen=True)
@@ -37,18 +35,17 @@ class GD:
     step_size: Any
 
     def __post_init__(self) -> None:
-        number = exact_number(self.step_size, "step_size")
-        if not gmpy2.is_finite(number) or number <= 0:
-            raise ConfigurationError(f"step_size: expected a finite number above 0, got {self.step_size}")
+        number = _scalar.decompose(self.step_size)
+        if number.kind != _scalar.REGULAR or number.sign < 0:
+            raise ConfigurationError(f"step_size: expected a finite number above 0, got {self.step_size!s}")
 
     @property
     def stability_limit(self) -> float:
         """2/η: above this sharpness, gradient descent is unstable along the top eigenvector."""
-        exact = gmpy2.mpq(exact_number(self.step_size, "step_size"))
-        return float(Fraction(2) / Fraction(int(exact.numerator), int(exact.denominator)))
+        return float(2 / _scalar.to_fraction(_scalar.decompose(self.step_size)))
 
     def config(self) -> dict[str, Any]:
-        """Return what `optimizer_from_config` needs, ready for JSON. `float` takes the step size."""
+        """Return what `from_config` needs, ready for JSON. `float` takes the step size."""
         step_size = self.step_size
         return {
             "name": "GD",
@@ -56,7 +53,7 @@ class GD:
         }
 
 
-def optimizer_from_config(config: Mapping[str, Any]) -> GD:
+def from_config(config: Mapping[str, Any]) -> GD:
     """Rebuild an optimiser from its `config()`."""
     check_name("optimizer", config.get("name"), ["GD"])
     return GD(step_size=config["step_size"])

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpsharp import datasets, initialization
 from mpsharp.errors import ConfigurationError, ShapeError, check_name
-from mpsharp.exact import Array, as_exact_input, exact_decimal
+from mpsharp.exact import as_exact_input, exact_decimal
 from mpsharp.initialization import check_count, check_depth, check_positive
 from mpsharp.optimizers import GD
-from mpsharp.theory.difficulty import difficulty_float64
+from mpsharp.theory.difficulty import difficulty_float64, rank_and_condition
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,10 +53,10 @@ class Problem:
         Depth below 2, or something that is not a number.
     """
 
-    X: Array
-    y: Array
-    u: Array
-    v: Array
+    X: NDArray[Any]
+    y: NDArray[Any]
+    u: NDArray[Any]
+    v: NDArray[Any]
     depth: int | None = None
     optimizer: GD | None = None
     steps: int | None = None
@@ -63,25 +64,25 @@ class Problem:
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        for name, ndim in (("X", 2), ("y", 1), ("u", 1)):
-            object.__setattr__(self, name, as_exact_input(getattr(self, name), name, ndim))
         if self.depth is not None:
             check_depth(self.depth)
-        v = np.asarray(self.v, dtype=object)
-        if v.ndim == 1 and v.size == 0:
-            raise ConfigurationError("v: expected at least one layer (depth at least 2), got none (depth 1)")
-        object.__setattr__(self, "v", as_exact_input(self.v, "v", 1))
-        n_samples, n_features = self.X.shape
-        expected = {"y": n_samples, "u": n_features}
+        for name, ndim in (("X", 2), ("y", 1), ("u", 1), ("v", 1)):
+            array = as_exact_input(getattr(self, name), name)
+            if array.ndim != ndim:
+                raise ShapeError(f"{name}: expected {ndim} dimension(s), got {array.ndim} (shape {array.shape})")
+            if array.size == 0:
+                raise ShapeError(f"{name}: expected at least one entry, got shape {array.shape}")
+            object.__setattr__(self, name, array)
         if self.depth is None:
             object.__setattr__(self, "depth", len(self.v) + 1)
-        expected["v"] = int(self.depth or 0) - 1
+        n_samples, n_features = self.X.shape
+        expected = {"y": n_samples, "u": n_features, "v": int(self.depth or 0) - 1}
         for name, length in expected.items():
             actual = len(getattr(self, name))
             if actual != length:
                 raise ShapeError(
-                    f"{name}: expected length {length} (X has shape {self.X.shape}, "
-                    f"depth is {self.depth}), got {actual}"
+                    f"{name}: expected length {length} (X has shape {self.X.shape}, depth is {self.depth}), "
+                    f"got {actual}"
                 )
         if self.optimizer is not None and not isinstance(self.optimizer, GD):
             raise ConfigurationError(f"optimizer: expected a GD, got {self.optimizer!r}")
@@ -114,25 +115,9 @@ class Problem:
     @property
     def rank(self) -> int:
         """Numerical rank of X: singular values above max(n, d)·2⁻⁵²·σ₁, computed in float64."""
-        return self._float64_spectrum()[0]
-
-    @property
-    def condition_bits(self) -> int:
-        """⌈log2(σ₁/σ_r)⌉ with r the numerical rank."""
-        return self._float64_spectrum()[1]
-
-    def _float64_spectrum(self) -> tuple[int, int]:
-        if "spectrum" not in self._cache:
-            X = self.X.astype(np.float64)
-            scale = np.max(np.abs(X))
-            if not np.isfinite(scale) or scale == 0:
-                self._cache["spectrum"] = (0, 0) if scale == 0 else (min(X.shape), 0)
-            else:
-                sigma = np.linalg.svd(X / scale, compute_uv=False)
-                rank = int(np.sum(sigma > max(X.shape) * 2.0**-52 * sigma[0]))
-                self._cache["spectrum"] = (rank, int(np.ceil(np.log2(sigma[0] / sigma[rank - 1]))))
-        value: tuple[int, int] = self._cache["spectrum"]
-        return value
+        if "rank" not in self._cache:
+            self._cache["rank"] = rank_and_condition(self.X.astype(np.float64))[0]
+        return int(self._cache["rank"])
 
     @property
     def sha256(self) -> str:

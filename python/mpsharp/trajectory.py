@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gmpy2
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mpsharp.problems import Problem
+
+_T = TypeVar("_T", bound=np.generic)
 
 STATUSES = ("completed", "converged", "diverged", "interrupted")
 RECORDS = ("loss", "sharpness", "sharpness_residual", "imbalance")
@@ -321,6 +323,6 @@ class Trajectory:
         )
 
 
-def _frozen[T: np.generic](values: npt.NDArray[T]) -> npt.NDArray[T]:
+def _frozen(values: npt.NDArray[_T]) -> npt.NDArray[_T]:
     values.flags.writeable = False
     return values
