@@ -285,6 +285,12 @@ double bisect(DoubleArrow& arrow, double low, double high) {
   return high;
 }
 
+/// Entries of a start vector that no symmetry of the problem makes orthogonal to an eigenvector.
+double generic(std::size_t i) {
+  const double x = 0.6180339887498949 * static_cast<double>(i + 1);
+  return 0.5 + (x - std::floor(x));
+}
+
 }  // namespace
 
 TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) {
@@ -312,8 +318,8 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   // lambda - <q, q0> / <q, q>. Cubic; the first pass from a generic vector is an inverse iteration.
   const auto iterate = [&](const Mpfr& from) {
     mpfr_set(pair.value, from, MPFR_RNDN);
-    for (std::size_t i = 0; i < k; ++i) mpfr_set_ui(pair.y[i], 1, MPFR_RNDN);
-    for (std::size_t i = 0; i < m; ++i) mpfr_set_ui(pair.x[i], 1, MPFR_RNDN);
+    for (std::size_t i = 0; i < k; ++i) mpfr_set_d(pair.y[i], generic(i), MPFR_RNDN);
+    for (std::size_t i = 0; i < m; ++i) mpfr_set_d(pair.x[i], generic(k + i), MPFR_RNDN);
     for (int pass = 0; pass < 40; ++pass) {
       shifted.inner_product(norm, pair.y, pair.x, pair.y, pair.x);
       if (mpfr_sgn(norm.get()) <= 0) return;
