@@ -37,7 +37,7 @@ class Slices:
     width: int
 
     @property
-    def mT(self) -> Slices:  # noqa: N802
+    def mT(self) -> Slices:
         """The slices of the transposed matrix."""
         return Slices(self.parts.mT, self.exponent, self.width)
 

@@ -22,9 +22,9 @@ _ZEROS_OF_TIES = (1 << 28) - 1
 def make_odd(nearest: float, remainder_sign: int) -> float:
     """Turn an exact value rounded to nearest in float64 into the same value rounded to odd.
 
-    The last bit then keeps on which side of a tie the exact value lies, so that rounding once more, to float32,
-    is correct, also where float32 is subnormal (Boldo and Melquiond 2008, "Emulation of FMA and correctly
-    rounded sums: proved algorithms using rounding to odd").
+    The last bit then keeps on which side of a tie the exact value lies, so that rounding once more, to
+    float32, is correct, also where float32 is subnormal (Boldo and Melquiond 2008, "Emulation of FMA and
+    correctly rounded sums: proved algorithms using rounding to odd").
 
     Parameters
     ----------
@@ -36,9 +36,7 @@ def make_odd(nearest: float, remainder_sign: int) -> float:
     return math.nextafter(nearest, math.inf if remainder_sign > 0 else -math.inf)
 
 
-def round_row_sums(
-    rows: Array, exponent: int, dtype: npt.DTypeLike
-) -> tuple[Array, npt.NDArray[np.bool_]]:
+def round_row_sums(rows: Array, exponent: int, dtype: npt.DTypeLike) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Round the exact sums of the rows of ``rows * 2**exponent``, one rounding each.
 
     Parameters
@@ -78,17 +76,20 @@ def dot_by_integers(x: Sequence[float], y: Sequence[float], dtype: npt.DTypeLike
     """
     total = sum(_in_lowest_units(a) * _in_lowest_units(b) for a, b in zip(x, y, strict=True))
     unit = _LOWEST_UNIT**2
-    kind = np.dtype(dtype).type
+    kind: Any = np.dtype(dtype).type
+    result: np.floating[Any]
     try:
         nearest = total / unit
     except OverflowError:
-        return kind(math.copysign(math.inf, total))
+        result = kind(math.copysign(math.inf, total))
+        return result
     if kind is np.float32:
         numerator, denominator = nearest.as_integer_ratio()
         remainder = total * denominator - numerator * unit
         nearest = make_odd(nearest, (remainder > 0) - (remainder < 0))
     with np.errstate(over="ignore", under="ignore"):
-        return kind(nearest)
+        result = kind(nearest)
+    return result
 
 
 def _in_lowest_units(x: float) -> int:

@@ -131,8 +131,7 @@ class MirrorBackend:
 
 def _float_at_most(bound: ExactArray) -> float:
     """Return the largest float64 ≤ `bound`: a float64 is ≤ the one exactly if it is ≤ the other."""
-    nearest = bound.to_float64()
-    rounded_up = np.isfinite(nearest) and (ExactArray.from_float64(nearest, FLOAT64_BITS).to_gmpy2() > bound.to_gmpy2())
-    if rounded_up or (np.isposinf(nearest) and bound.kind != 2):
-        return float(np.nextafter(nearest, -np.inf))
-    return float(nearest)
+    nearest = float(bound.to_float64())
+    if ExactArray.from_float64(nearest, FLOAT64_BITS).to_gmpy2() > bound.to_gmpy2():
+        return math.nextafter(nearest, -math.inf)
+    return nearest

@@ -46,11 +46,10 @@ class Spectrum:
             λ and ‖Hx − λx‖ for the full Hessian and the unit vector x that was found: some eigenvalue is
             that close to λ. Both are NaN if a parameter or a Hessian entry is not finite.
         """
-        u, v = u.astype(np.float64), v.astype(np.float64)
         if not (np.isfinite(u).all() and np.isfinite(v).all()):
             return np.nan, np.nan
         with np.errstate(all="ignore"):
-            return self._sharpness(u, v)
+            return self._sharpness(u.astype(np.float64), v.astype(np.float64))
 
     def imbalance(self, u: Array, v: Array) -> Float64Array:
         """Return ‖Πu‖² − v_l², shape (depth - 1,), Π the projection onto the row space of X; NaN as above.
@@ -67,7 +66,7 @@ class Spectrum:
     def _sharpness(self, u: Float64Array, v: Float64Array) -> tuple[float, float]:
         n = len(self._y)
         c = product_in_order(v)
-        w = products_of_others(v)
+        w: Float64Array = products_of_others(v).astype(np.float64)
         s = self._X @ u
         z = c * s - self._y
         border = self._X.T @ (z + c * s) / n
