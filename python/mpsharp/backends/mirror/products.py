@@ -69,8 +69,8 @@ class SequentialProducts:
 
     def dot(self, x: Array, y: Array) -> np.floating[Any]:
         """Return the dot product of two vectors."""
-        terms = x * y
-        total: np.floating[Any] = np.add.accumulate(terms)[-1] + x.dtype.type(0)
+        partial_sums: Array = np.add.accumulate(x * y)
+        total: np.floating[Any] = partial_sums[-1] + x.dtype.type(0)
         return total
 
     def _sums(self, factors: Array, axis: int) -> Array:
