@@ -15,9 +15,7 @@ from mpsharp.errors import DatasetError
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=_SLOW_IS_FINE)
 settings.register_profile("ci", max_examples=60, deadline=None, suppress_health_check=_SLOW_IS_FINE)
-settings.register_profile(
-    "thorough", max_examples=2000, deadline=None, suppress_health_check=_SLOW_IS_FINE
-)
+settings.register_profile("thorough", max_examples=2000, deadline=None, suppress_health_check=_SLOW_IS_FINE)
 settings.load_profile(os.environ.get("MPSHARP_TEST_EFFORT", "ci" if os.environ.get("CI") else "dev"))
 
 

@@ -64,9 +64,11 @@ def decompose(x: object) -> Scalar:
         exponent = 1 - int(denominator).bit_length()
         return _finite(bool(np.signbit(x)), gmpy2.mpz(abs(numerator)), exponent)
     if isinstance(x, (numbers.Integral, gmpy2.mpz, np.integer)):
-        return _finite(x < 0, gmpy2.mpz(abs(int(x))), 0)
+        integer = int(x)
+        return _finite(integer < 0, gmpy2.mpz(abs(integer)), 0)
     if isinstance(x, (numbers.Rational, gmpy2.mpq)):
-        return _finite(x < 0, abs(gmpy2.mpq(int(x.numerator), int(x.denominator))), 0)
+        ratio = gmpy2.mpq(int(x.numerator), int(x.denominator))
+        return _finite(ratio < 0, abs(ratio), 0)
     if hasattr(x, "_mpf_"):
         return _from_mpmath(x)
     if isinstance(x, (str, Decimal)):

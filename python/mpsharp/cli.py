@@ -39,7 +39,9 @@ StepSizeOption = Annotated[
 ]
 RatioOption = Annotated[
     float | None,
-    typer.Option(help="Predicted sharpness over the stability limit 2/step size: the problem's own by default."),
+    typer.Option(
+        help="Predicted sharpness over the stability limit 2/step size: the problem's own by default."
+    ),
 ]
 StepsOption = Annotated[int | None, typer.Option(help="Steps at most; the problem's own number by default.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of data and starting point.")]

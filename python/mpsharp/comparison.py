@@ -119,9 +119,7 @@ class Comparison(Mapping[Format, Trajectory]):
             first, second = second, first
         steps, i, j = np.intersect1d(first.step, second.step, return_indices=True)
         bits = first.format.bits + second.format.bits + 64
-        context = gmpy2.context(
-            precision=bits, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max()
-        )
+        context = gmpy2.context(precision=bits, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max())
         losses, references = first.exact("loss")[i], second.exact("loss")[j]
         for step, loss, reference in zip(steps, losses, references, strict=True):
             if gmpy2.is_finite(loss) and gmpy2.is_finite(reference):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, TypeAlias
 
 import gmpy2
@@ -122,7 +121,7 @@ class ExactArray:
         if array.dtype.kind in "iu":
             negative = array < 0
             wide = array.astype(np.uint64)  # modulo 2**64
-            magnitude = np.where(negative, ~wide + np.uint64(1), wide)
+            magnitude = np.where(negative, np.negative(wide, out=np.empty_like(wide)), wide)
             limbs, exponent = _limbs.from_integers(magnitude)
             kind = np.where(magnitude != 0, REGULAR, ZERO)
         elif array.dtype.kind == "f" and array.dtype.itemsize <= 8:
@@ -368,7 +367,7 @@ def exact_decimal(x: object) -> str:
     if not places:
         # Trailing zeros go to the exponent: 2**4000 stays readable, 1000 stays "1000".
         return _int_text(digits) if abs(digits) < 10**20 else _shortened(digits)
-    return f"{_int_text(digits)}e-{places}" if places > 20 else _plain(digits, places)
+    return f"{_int_text(digits)}e-{places}" if places > 100 else _plain(digits, places)
 
 
 def as_exact_input(values: object, name: str) -> NDArray[Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from mpsharp.errors import OutputError
 
@@ -17,6 +18,24 @@ if TYPE_CHECKING:
 
     from mpsharp.formats import Format
     from mpsharp.trajectory import Trajectory
+
+
+class Drawable(Protocol):
+    """What is read of a run to draw it; a Trajectory has it, and so has a figure's summary."""
+
+    @property
+    def step(self) -> npt.NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def log2_loss(self) -> npt.NDArray[np.float64]: ...  # noqa: D102
+    @property
+    def sharpness(self) -> npt.NDArray[np.float64]: ...  # noqa: D102
+    @property
+    def stability_limit(self) -> float: ...  # noqa: D102
+    @property
+    def catapult_record(self) -> int | None: ...  # noqa: D102
+    @property
+    def status(self) -> str: ...  # noqa: D102
+
 
 LIMIT_COLOUR = "0.35"
 SIZE = (7.0, 6.0)  # inches
@@ -56,12 +75,10 @@ def log_axis(axes: Axes, log10_values: Sequence[np.ndarray[Any, Any]]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"$10^{{{x:g}}}$"))
 
 
-def draw_loss(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
+def draw_loss(axes: Axes, runs: Mapping[str, Drawable]) -> None:
     """Draw the loss against the step, on a logarithmic axis."""
     drawn = []
-    for (label, run), colour, style in zip(
-        runs.items(), colours(len(runs)), _styles(len(runs)), strict=True
-    ):
+    for (label, run), colour, style in zip(runs.items(), colours(len(runs)), _styles(len(runs)), strict=True):
         values = run.log2_loss * math.log10(2)
         drawn.append(values)
         axes.plot(run.step, values, color=colour, label=label, **style)
@@ -70,13 +87,11 @@ def draw_loss(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
     axes.set_ylabel("loss")
 
 
-def draw_sharpness(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
+def draw_sharpness(axes: Axes, runs: Mapping[str, Drawable]) -> None:
     """Draw sharpness against the step with the stability limit; scaled to the curves before they blow up."""
     limit = max(run.stability_limit for run in runs.values())
     top = limit
-    for (label, run), colour, style in zip(
-        runs.items(), colours(len(runs)), _styles(len(runs)), strict=True
-    ):
+    for (label, run), colour, style in zip(runs.items(), colours(len(runs)), _styles(len(runs)), strict=True):
         axes.plot(run.step, run.sharpness, color=colour, label=label, **style)
         _mark_catapult(axes, run, run.sharpness, colour)
         end = run.catapult_record if run.status == "diverged" else None
@@ -93,13 +108,13 @@ def _styles(count: int) -> list[dict[str, Any]]:
     return [{"linewidth": 1.5, "linestyle": patterns[i % len(patterns)]} for i in range(count)]
 
 
-def _mark_catapult(axes: Axes, run: Trajectory, values: np.ndarray[Any, Any], colour: Any) -> None:
+def _mark_catapult(axes: Axes, run: Drawable, values: np.ndarray[Any, Any], colour: Any) -> None:
     record = run.catapult_record
     if record is not None and np.isfinite(values[record]):
         axes.plot(run.step[record], values[record], "o", color=colour, markeredgecolor="white", markersize=6)
 
 
-def curves(runs: Mapping[str, Trajectory], title: str) -> Figure:
+def curves(runs: Mapping[str, Drawable], title: str) -> Figure:
     """Return loss above sharpness for several runs; a dot marks each catapult."""
     figure = new_figure()
     above, below = figure.subplots(2, 1, sharex=True)
@@ -116,6 +131,7 @@ def curves(runs: Mapping[str, Trajectory], title: str) -> Figure:
 def describe(run: Trajectory) -> str:
     """Return a title: problem, depth and step size."""
     problem = run.config["problem"]
+    problem = problem.get("of", problem)
     name = problem.get("dataset", problem["name"])
     return (
         f"{name}: n = {run.problem.n_samples}, d = {run.problem.n_features}, "

@@ -69,7 +69,9 @@ class Problem:
         for name, ndim in (("X", 2), ("y", 1), ("u", 1), ("v", 1)):
             array = as_exact_input(getattr(self, name), name)
             if array.ndim != ndim:
-                raise ShapeError(f"{name}: expected {ndim} dimension(s), got {array.ndim} (shape {array.shape})")
+                raise ShapeError(
+                    f"{name}: expected {ndim} dimension(s), got {array.ndim} (shape {array.shape})"
+                )
             if array.size == 0:
                 raise ShapeError(f"{name}: expected at least one entry, got shape {array.shape}")
             object.__setattr__(self, name, array)
@@ -318,6 +320,39 @@ def figure29_blowup(seed: int = 0, *, directory: str | None = None, download: bo
     )
 
 
+def row_space(problem: Problem) -> Problem:
+    """Return the problem in row-space coordinates: X = L R, R with orthonormal rows, u replaced by R u.
+
+    In exact arithmetic loss, sharpness and v stay as they are, and a step costs 2·n·min(n, d)
+    multiply-adds. The factorisation is in float64, so X itself changes by rounding errors.
+
+    Parameters
+    ----------
+    problem : with float64 data; returned as it is unless n_features > n_samples.
+
+    Raises
+    ------
+    ConfigurationError
+        The data is not float64.
+    """
+    if problem.n_features <= problem.n_samples:
+        return problem
+    if problem.X.dtype != np.float64 or problem.u.dtype != np.float64:
+        raise ConfigurationError("row_space: expected float64 data, got exact numbers")
+    q, r = np.linalg.qr(problem.X.T)
+    recipe = {"name": "row_space", "of": dict(problem.recipe)} if problem.recipe else None
+    return Problem(
+        X=r.T,
+        y=problem.y,
+        u=q.T @ problem.u,
+        v=problem.v,
+        depth=problem.depth,
+        optimizer=problem.optimizer,
+        steps=problem.steps,
+        recipe=recipe,
+    )
+
+
 _NAMED: dict[str, Callable[..., Problem]] = {
     "appendix_d": appendix_d,
     "gaussian": gaussian,
@@ -338,7 +373,9 @@ def from_recipe(
         It needs data that is absent.
     """
     arguments = dict(recipe)
-    name = check_name("problem", arguments.pop("name", None), _NAMED)
+    name = check_name("problem", arguments.pop("name", None), [*_NAMED, "row_space"])
+    if name == "row_space":
+        return row_space(from_recipe(arguments["of"], directory=directory, download=download))
     if name == "from_dataset":
         arguments["name"] = arguments.pop("dataset")
         arguments.update(directory=directory, download=download)

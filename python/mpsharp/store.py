@@ -53,7 +53,9 @@ def save(trajectory: Trajectory, path: str | Path) -> Path:
         if values.dtype == np.float64:
             arrays[f"problem.{name}"] = values
         else:
-            arrays[f"problem.{name}"] = np.array([exact_decimal(x) for x in values.ravel()]).reshape(values.shape)
+            arrays[f"problem.{name}"] = np.array([exact_decimal(x) for x in values.ravel()]).reshape(
+                values.shape
+            )
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     payload = buffer.getvalue()

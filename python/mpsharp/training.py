@@ -199,9 +199,7 @@ def compare(
             raise ConfigurationError(f"{name}: compare takes formats=(…), got {name}={options[name]!r}")
     if problem is None:
         problem = problems.appendix_d(seed=check_count("seed", seed, 0))
-    runs = {
-        item: run(problem, format=item, progress=progress, seed=seed, **options) for item in chosen
-    }
+    runs = {item: run(problem, format=item, progress=progress, seed=seed, **options) for item in chosen}
     return Comparison(runs)
 
 

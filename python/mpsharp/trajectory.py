@@ -270,9 +270,8 @@ class Trajectory:
         Trajectory
             Identical to this one, bit for bit, if nothing changes.
         """
-        from mpsharp.training import run
-
         from mpsharp.optimizers import from_config
+        from mpsharp.training import run
 
         same: dict[str, Any] = {
             "problem": self.problem,

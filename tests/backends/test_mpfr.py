@@ -62,9 +62,7 @@ def exact_descent(X, y, u, v, step_size, steps):
         new_u = [
             u[j] - step_size * c / n * mpmath.fsum(X[i][j] * z[i] for i in range(n)) for j in range(len(u))
         ]
-        v = [
-            v[k] - step_size * mpmath.fprod(v[:k] + v[k + 1 :]) * q / n for k in range(len(v))
-        ]
+        v = [v[k] - step_size * mpmath.fprod(v[:k] + v[k + 1 :]) * q / n for k in range(len(v))]
         u = new_u
     return u, v
 

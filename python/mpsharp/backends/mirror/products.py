@@ -69,7 +69,7 @@ class SequentialProducts:
 
     def dot(self, x: Array, y: Array) -> np.floating[Any]:
         """Return the dot product of two vectors."""
-        partial_sums: Array = np.add.accumulate(x * y)
+        partial_sums: Any = np.add.accumulate(x * y)
         total: np.floating[Any] = partial_sums[-1] + x.dtype.type(0)
         return total
 
