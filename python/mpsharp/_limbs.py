@@ -91,7 +91,7 @@ def from_integers(magnitude: NDArray[np.uint64]) -> tuple[Limbs, Exponents]:
 
 
 def to_doubles(limbs: Limbs, exponent: Exponents) -> NDArray[np.float64]:
-    """Nearest float64 (ties to even, one rounding, subnormals and overflow as IEEE 754) of 0.limbs·2**exponent.
+    """Nearest float64 of 0.limbs·2**exponent: one rounding, ties to even; subnormals, overflow as IEEE 754.
 
     Rows of zeros give 0.
     """

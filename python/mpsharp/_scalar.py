@@ -47,8 +47,9 @@ def decompose(x: object) -> Scalar:
 
     Parameters
     ----------
-    x : int, float, Fraction, Decimal, a NumPy real scalar, gmpy2.mpz/mpq/mpfr, mpmath.mpf, or text: a decimal
-        number, a ratio of two ("1/3"), "inf" or "nan". Text means its decimal value, a float its binary value.
+    x : int, float, Fraction, Decimal, a NumPy real scalar, gmpy2.mpz/mpq/mpfr, mpmath.mpf, or text: a
+        decimal number, a ratio of two ("1/3"), "inf" or "nan". Text means its decimal value, a float its
+        binary value.
 
     Raises
     ------

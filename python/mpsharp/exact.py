@@ -146,8 +146,9 @@ class ExactArray:
 
         Parameters
         ----------
-        values : a number or a (nested) list or array of int, float, Fraction, Decimal, str, gmpy2.mpz/mpq/mpfr or
-            mpmath.mpf, mixed at will; or an ExactArray. "0.1" means the decimal value, 0.1 the binary one.
+        values : a number or a (nested) list or array of int, float, Fraction, Decimal, str,
+            gmpy2.mpz/mpq/mpfr or mpmath.mpf, mixed at will; or an ExactArray. "0.1" means the decimal
+            value, 0.1 the binary one.
         bits : significand bits of the result.
 
         Raises
@@ -298,7 +299,7 @@ class ExactArray:
         return np.asarray(np.copysign(magnitude, self.sign))
 
     def log2_abs(self) -> NDArray[np.float64]:
-        """log2|x| as float64, shape S, absolute error below 2**-51 · max(1, |log2|x||): -inf for 0, inf, nan."""
+        """log2|x| as float64, shape S, absolute error below 2**-51 · max(1, |log2|x||); -inf for 0."""
         top = self.limbs[..., -1].astype(np.float64)
         top[self.kind == INFINITE] = np.inf
         top[self.kind == NAN] = np.nan
@@ -331,7 +332,7 @@ class ExactArray:
         )
 
     def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
-        """Plain arrays, named "`prefix`.bits", "`prefix`.sign", …, for an ``.npz`` file; see `from_arrays`."""
+        """Plain arrays "`prefix`.bits", "`prefix`.sign", … for an ``.npz`` file; see `from_arrays`."""
         parts = {f"{prefix}.{name}": np.asarray(getattr(self, name)) for name in _FIELDS}
         return {f"{prefix}.bits": np.asarray(self.bits, dtype=np.int64), **parts}
 
@@ -380,8 +381,8 @@ def as_exact_input(values: object, name: str) -> NDArray[Any]:
 
     Returns
     -------
-    A new read-only array: float64 if the input is floating-point or integer data that float64 holds exactly, else
-    objects, gmpy2.mpfr (from mpfr) or gmpy2.mpq (from everything else).
+    A new read-only array: float64 if the input is floating-point or integer data that float64 holds
+    exactly, else objects, gmpy2.mpfr (from mpfr) or gmpy2.mpq (from everything else).
 
     Raises
     ------
