@@ -116,6 +116,20 @@ def test_round_to_is_one_rounding(value, first, second):
     assert x.round_to(max(first, second)).round_to(first).identical(x)
 
 
+@pytest.mark.parametrize("bits", [2, 24, 63, 64, 65, 70, 127, 128, 129, 192, 200])
+@pytest.mark.parametrize("head", ["even", "odd", "ones", "long carry"])
+def test_round_to_at_and_beside_ties(bits, head):
+    top = 1 << (bits - 1)
+    kept = {"even": top, "odd": top + 1, "ones": 2 * top - 1, "long carry": top + top // 2 - 1}[head]
+    for extra in (1, 2, 60, 64, 65, 128):  # bits that are cut off; their half is a tie
+        half = 1 << (extra - 1)
+        for offset in {0, 1, half - 1, half, half + 1, 2 * half - 1}:
+            value = kept * 2 * half + offset
+            x = ExactArray.from_any(value, bits + extra)
+            assert fraction_of(x) == value
+            assert fraction_of(x.round_to(bits)) == nearest(Fraction(value), bits)
+
+
 @given(st.lists(doubles | st.sampled_from(EDGES), max_size=6), precisions)
 def test_round_trips(values, bits):
     x = ExactArray.from_float64(values, bits)
@@ -138,6 +152,7 @@ def test_round_trips(values, bits):
 @example(1, -1074, False)
 @example(1, -1075, False)  # half the smallest subnormal: a tie, to zero
 @example(3, -1076, True)
+@example(21, -1077, False)  # 2.625 units of the last place; by way of 2.5 it would become 2
 @example(2**53 - 1, -1075, False)  # carries from the subnormals into the normals
 @example(2**55 - 1, -1077, False)
 @example(2**54 - 1, 970, False)  # rounds up to 2**1024: infinity

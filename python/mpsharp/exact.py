@@ -254,8 +254,6 @@ class ExactArray:
         limb_key = key
         if isinstance(key, tuple) and any(item is Ellipsis for item in key):
             limb_key = (*key, slice(None))
-        elif key is Ellipsis:
-            limb_key = (key, slice(None))
         return ExactArray(self.bits, self.sign[key], self.kind[key], self.exponent[key], self.limbs[limb_key])
 
     def __repr__(self) -> str:

@@ -66,13 +66,25 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         raise OutputError(f"cannot write {str(path)!r}: {error}") from error
 
 
-def log_axis(axes: Axes, log10_values: Sequence[np.ndarray[Any, Any]]) -> None:
-    """Label an axis on which log10 of a quantity was drawn: 10^k, far beyond float64's range."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def log_axis(axes: Axes, log10_values: Sequence[npt.NDArray[np.float64]]) -> None:
+    """Label an axis on which log10 of a quantity was drawn, far beyond float64's range."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-    finite = np.concatenate([values[np.isfinite(values)] for values in log10_values] or [np.zeros(1)])
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=np.ptp(finite) > 3 if finite.size else True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"$10^{{{x:g}}}$"))
+    finite = np.concatenate([values[np.isfinite(values)] for values in log10_values])
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if high - low > 3:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"$10^{{{x:g}}}$"))
+        return
+    ticks = {
+        k + math.log10(digit): rf"${digit}\times10^{{{k}}}$" if digit > 1 else f"$10^{{{k}}}$"
+        for k in range(math.floor(low), math.ceil(high) + 1)
+        for digit in (1, 2, 5)
+    }
+    axes.yaxis.set_major_locator(FixedLocator(list(ticks)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: ticks.get(x, "")))
+    margin = 0.05 * max(high - low, 0.1)
+    axes.set_ylim(low - margin, high + margin)
 
 
 def draw_loss(axes: Axes, runs: Mapping[str, Drawable]) -> None:
@@ -108,7 +120,7 @@ def _styles(count: int) -> list[dict[str, Any]]:
     return [{"linewidth": 1.5, "linestyle": patterns[i % len(patterns)]} for i in range(count)]
 
 
-def _mark_catapult(axes: Axes, run: Drawable, values: np.ndarray[Any, Any], colour: Any) -> None:
+def _mark_catapult(axes: Axes, run: Drawable, values: npt.NDArray[np.float64], colour: Any) -> None:
     record = run.catapult_record
     if record is not None and np.isfinite(values[record]):
         axes.plot(run.step[record], values[record], "o", color=colour, markeredgecolor="white", markersize=6)

@@ -206,7 +206,7 @@ def gaussian(
     depth: int = 2,
     step_size: float = 0.2,
     scale: float = 0.05,
-    steps: int = 400,
+    steps: int = 3000,
 ) -> Problem:
     """Return standard-normal X and y, u ~ scale·N(0, I), v = 1: the edge of stability of Figure 6(a).
 

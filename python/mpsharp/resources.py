@@ -19,7 +19,7 @@ def estimate_bytes(problem: Problem, format: Format, records: int) -> int:
     The data matrix, the reduction of its Gram matrix (three square matrices of order min(n, d) with
     guard bits), a few vectors, and the records.
     """
-    n, d = problem.X.shape
+    n, d = problem.n_samples, problem.n_features
     k = min(n, d)
     if format.is_ieee:
         return 8 * (4 * n * d + 8 * k * k) + 8 * records * (len(problem.v) + 3)
@@ -40,7 +40,7 @@ def check_memory(problem: Problem, format: Format, records: int) -> None:
     """Raise ResourceError if a run would need more memory than is available."""
     needed, available = estimate_bytes(problem, format, records), available_bytes()
     if needed > available:
-        n, d = problem.X.shape
+        n, d = problem.n_samples, problem.n_features
         raise ResourceError(
             f"memory: a run of {n}×{d} data at {format.label} with {records} records needs about "
             f"{needed / 2**30:.3g} GiB, expected at most the available {available / 2**30:.3g} GiB"

@@ -203,8 +203,8 @@ class Trajectory:
         Returns
         -------
         dict
-            "format", "bits", "arithmetic", "records", "last_step"; "first_unstable_step", "catapult_step" (None
-            without); "catapult_ratio", the sharpness at the catapult over 2/η (None without);
+            "format", "bits", "arithmetic", "records", "last_step"; "first_unstable_step",
+            "catapult_step" (None without); "catapult_ratio", the sharpness at the catapult over 2/η (None without);
             "peak_ratio", the same for the largest finite sharpness of the records; "last_log2_loss";
             "status", "status_step", "seconds".
         """
@@ -317,7 +317,7 @@ class Trajectory:
 
     def __repr__(self) -> str:
         return (
-            f"Trajectory({self.format.label}, {self.config['arithmetic']}, problem {self.problem.name!r}, "
+            f"Trajectory({self.format.label}, {self.config['arithmetic']}, {self.problem!r}, "
             f"{len(self.step)} records, {self.status} at step {self.status_step})"
         )
 

@@ -42,7 +42,8 @@ def _matrix(values: Any, bits: int) -> _core.Matrix:
     if values.dtype == np.float64:
         return _core.Matrix.from_float64(values, bits)
     rounded = ExactArray.from_any(values.ravel(), bits)
-    return _core.Matrix(*values.shape, to_core(rounded))
+    rows, columns = values.shape
+    return _core.Matrix(rows, columns, to_core(rounded))
 
 
 class MpfrRunner:

@@ -81,7 +81,7 @@ def dot_by_integers(x: Sequence[float], y: Sequence[float], dtype: npt.DTypeLike
     try:
         nearest = total / unit
     except OverflowError:
-        result = kind(math.copysign(math.inf, total))
+        result = kind(math.inf if total > 0 else -math.inf)
         return result
     if kind is np.float32:
         numerator, denominator = nearest.as_integer_ratio()

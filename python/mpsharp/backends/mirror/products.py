@@ -76,9 +76,8 @@ class SequentialProducts:
     def _sums(self, factors: Array, axis: int) -> Array:
         np.multiply(self._X, factors, out=self._terms)
         np.add.accumulate(self._terms, axis=axis, out=self._terms)
-        last: Array = self._terms.take(-1, axis=axis)
-        last += self._X.dtype.type(0)
-        return last
+        last: Array = self._terms[:, -1] if axis == 1 else self._terms[-1]
+        return np.asarray(last + self._X.dtype.type(0))
 
 
 class NumpyProducts:
