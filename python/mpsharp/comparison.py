@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gmpy2
 import numpy as np
 
+from mpsharp._scalar import wide_context
 from mpsharp._text import decimal_text, text_table
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import Format, FormatLike
@@ -96,39 +97,64 @@ class Comparison(Mapping[Format, Trajectory]):
             run.save(Path(folder) / key.name)
         return Path(folder)
 
-    def first_difference(self, a: FormatLike, b: FormatLike, rtol: float = 0.0) -> int | None:
+    def first_difference(
+        self, a: FormatLike, b: FormatLike, rtol: float | str | Fraction = 0.0
+    ) -> int | None:
         """Return the first step recorded by both at which their losses differ; None without one.
 
         Parameters
         ----------
         a, b : two formats of the comparison.
-        rtol : losses differ if |L_a − L_b| > rtol·|L|, L that of the run with more bits. The difference is
-            taken of the exact numbers, so 0 finds the first difference of a single bit.
+        rtol : losses differ if |L_a − L_b| > rtol·L, L that of the run with more bits. The exact numbers
+            are compared, without rounding: 0 finds the first difference of a single bit, and text such
+            as "1e-400" is a tolerance, too. Two losses that are NaN do not differ, nor do two infinite ones.
 
         Raises
         ------
         KeyError
             A format that is not compared.
         ConfigurationError
-            rtol negative or NaN.
+            rtol negative, infinite, NaN, or no number.
         """
-        if not rtol >= 0 or math.isinf(rtol):
-            raise ConfigurationError(f"rtol: expected a finite number of at least 0, got {rtol}")
+        tolerance = _tolerance(rtol)
         first, second = self[a], self[b]
         if first.format.bits > second.format.bits:
             first, second = second, first
         steps, i, j = np.intersect1d(first.step, second.step, return_indices=True)
-        bits = first.format.bits + second.format.bits + 64
-        context = gmpy2.context(precision=bits, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max())
+        # Losses are not negative, so L(1 − r) ≤ L_a ≤ L(1 + r) says the same, here times r's denominator;
+        # a product of p-bit numbers and k-bit integers is exact with p + k bits.
+        below, scale, above = (
+            gmpy2.mpz(k)
+            for k in (
+                tolerance.denominator - tolerance.numerator,
+                tolerance.denominator,
+                tolerance.denominator + tolerance.numerator,
+            )
+        )
+        exact = wide_context(second.format.bits + above.bit_length())
         losses, references = first.exact("loss")[i], second.exact("loss")[j]
         for step, loss, reference in zip(steps, losses, references, strict=True):
             if gmpy2.is_finite(loss) and gmpy2.is_finite(reference):
-                difference = abs(context.sub(loss, reference))
-                if difference > context.mul(abs(reference), gmpy2.mpfr(rtol)):
+                low, middle, high = (
+                    exact.mul(reference, below),
+                    exact.mul(loss, scale),
+                    exact.mul(reference, above),
+                )
+                if not low <= middle <= high:
                     return int(step)
             elif not (gmpy2.is_nan(loss) and gmpy2.is_nan(reference)) and loss != reference:
                 return int(step)
         return None
+
+
+def _tolerance(rtol: float | str | Fraction) -> Fraction:
+    try:
+        value = Fraction(rtol)
+    except (TypeError, ValueError, OverflowError):
+        value = Fraction(-1)
+    if value < 0:
+        raise ConfigurationError(f"rtol: expected a finite number of at least 0, got {rtol!r}")
+    return value
 
 
 def _or_dash(value: object) -> str:

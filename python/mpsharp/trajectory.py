@@ -175,7 +175,7 @@ class Trajectory:
         first = self._first_unstable_record
         if first is None:
             return None
-        wide = gmpy2.context(  # three bits more hold ten times a number... with one to spare
+        wide = gmpy2.context(  # 4 bits more hold ten times a number
             precision=self.format.bits + 4, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max()
         )
         smallest, limit = gmpy2.inf(), gmpy2.inf()
@@ -204,7 +204,7 @@ class Trajectory:
         -------
         dict
             "format", "bits", "arithmetic", "records", "last_step"; "first_unstable_step",
-            "catapult_step" (None without); "catapult_ratio", the sharpness at the catapult over 2/η (None without);
+            "catapult_step", "catapult_ratio", the sharpness at the catapult over 2/η (None without);
             "peak_ratio", the same for the largest finite sharpness of the records; "last_log2_loss";
             "status", "status_step", "seconds".
         """
