@@ -6,14 +6,16 @@ import hashlib
 import io
 import json
 import os
-import tempfile
+import secrets
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
+import gmpy2
 import numpy as np
 
-from mpsharp.errors import OutputError, StoreError
+from mpsharp.errors import MpsharpError, OutputError, StoreError
 from mpsharp.exact import ExactArray, exact_decimal
 from mpsharp.formats import Format
 from mpsharp.optimizers import from_config
@@ -29,8 +31,9 @@ _PROBLEM_ARRAYS = ("X", "y", "u", "v")
 def save(trajectory: Trajectory, path: str | Path) -> Path:
     """Write a trajectory to the folder `path`: ``config.json`` and ``arrays.npz``.
 
-    The problem's arrays are stored too. The manifest is
-    written last and holds the hash of the arrays, so that a broken write is noticed.
+    The problem's arrays are stored, too, although most have a recipe: a rebuilt singular value
+    decomposition or an absent data set would not give the same bits on another machine. The manifest
+    is written last, with a hash of itself and one of the arrays, so that a broken write is noticed.
 
     Returns
     -------
@@ -53,9 +56,8 @@ def save(trajectory: Trajectory, path: str | Path) -> Path:
         if values.dtype == np.float64:
             arrays[f"problem.{name}"] = values
         else:
-            arrays[f"problem.{name}"] = np.array([exact_decimal(x) for x in values.ravel()]).reshape(
-                values.shape
-            )
+            texts = [_exact_text(x) for x in values.ravel()]
+            arrays[f"problem.{name}"] = np.array(texts).reshape(values.shape)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     payload = buffer.getvalue()
@@ -77,6 +79,7 @@ def save(trajectory: Trajectory, path: str | Path) -> Path:
             "sha256": problem.sha256,
         },
     }
+    manifest["manifest_sha256"] = _manifest_sha256(manifest)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / ARRAYS, payload)
@@ -98,22 +101,24 @@ def load(path: str | Path) -> Trajectory:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         payload = (folder / ARRAYS).read_bytes()
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{str(folder)!r}: expected a stored trajectory ({error})") from error
     if not isinstance(manifest, dict) or manifest.get("layout") != LAYOUT:
         got = manifest.get("layout") if isinstance(manifest, dict) else None
         raise StoreError(f"{str(folder)!r}: expected layout {LAYOUT}, got {got!r}")
-    digest = hashlib.sha256(payload).hexdigest()
-    if digest != manifest.get("arrays_sha256"):
-        raise StoreError(
-            f"{str(folder / ARRAYS)!r}: expected sha256 {manifest.get('arrays_sha256')}, got {digest}"
-        )
+    for file, digest, expected in (
+        (MANIFEST, _manifest_sha256(manifest), manifest.get("manifest_sha256")),
+        (ARRAYS, hashlib.sha256(payload).hexdigest(), manifest.get("arrays_sha256")),
+    ):
+        if digest != expected:
+            raise StoreError(f"{str(folder / file)!r}: altered: expected sha256 {expected}, got {digest}")
     try:
         with np.load(io.BytesIO(payload)) as arrays:
             return _trajectory(manifest, arrays)
-    except StoreError:
-        raise
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile, OSError) as error:
+    except (
+        *(MpsharpError, AttributeError, KeyError, TypeError, ValueError, OSError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
         raise StoreError(f"{str(folder)!r}: the manifest does not fit the arrays ({error})") from error
 
 
@@ -126,6 +131,8 @@ def _trajectory(manifest: dict[str, Any], arrays: Any) -> Trajectory:
         optimizer=None if described["optimizer"] is None else from_config(described["optimizer"]),
         steps=described["steps"],
     )
+    if problem.sha256 != described["sha256"]:
+        raise ValueError(f"problem: expected sha256 {described['sha256']}, got {problem.sha256}")
     return Trajectory(
         problem=problem,
         format=Format.parse(manifest["format"]),
@@ -140,18 +147,30 @@ def _trajectory(manifest: dict[str, Any], arrays: Any) -> Trajectory:
     )
 
 
+def _exact_text(x: Any) -> str:
+    return str(x) if isinstance(x, gmpy2.mpq) else exact_decimal(x)
+
+
+def _manifest_sha256(manifest: dict[str, Any]) -> str:
+    """Hash of the contents, whatever their order and spacing, but for the hash itself."""
+    contents = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it is either the old one or the new one, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # same folder; the user's file mode
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    if os.name == "nt":  # folders cannot be opened there
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
