@@ -1,7 +1,6 @@
+#include <gmp.h>
 #include <mpfr.h>
 #include <pybind11/pybind11.h>
-
-#include <gmp.h>
 
 #include "bindings.hpp"
 #include "mpsharp/error.hpp"
@@ -29,14 +28,17 @@ PYBIND11_MODULE(_core, m) {
       raise("ResourceError", "out of memory");
     }
   });
-  m.def("versions", [] {
-    py::dict out;
-    out["mpfr"] = mpfr_get_version();
-    out["gmp"] = gmp_version;
-    out["mpfr_source"] = MPSHARP_MPFR_SOURCE;
-    out["compiler"] = __VERSION__;
-    return out;
-  }, "Versions of MPFR, GMP and the compiler, and where MPFR came from.");
+  m.def(
+      "versions",
+      [] {
+        py::dict out;
+        out["mpfr"] = mpfr_get_version();
+        out["gmp"] = gmp_version;
+        out["mpfr_source"] = MPSHARP_MPFR_SOURCE;
+        out["compiler"] = __VERSION__;
+        return out;
+      },
+      "Versions of MPFR, GMP and the compiler, and where MPFR came from.");
   register_arrays(m);
   register_minimalist(m);
 }

@@ -34,8 +34,7 @@ class SequentialSum {
 /// Holds the exact products of one dot product and sums them with one rounding.
 class ExactSum {
  public:
-  ExactSum(std::size_t size, Bits a, Bits b)
-      : products_(size, a.plus(b.value())), pointers_(size) {
+  ExactSum(std::size_t size, Bits a, Bits b) : products_(size, a.plus(b.value())), pointers_(size) {
     for (std::size_t i = 0; i < size; ++i) pointers_[i] = products_[i];
   }
   void set(std::size_t i, mpfr_srcptr a, mpfr_srcptr b) {

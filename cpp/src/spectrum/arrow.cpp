@@ -203,7 +203,8 @@ Mpfr norm_bound(const Arrow& arrow) {
   inner(row, scratch, arrow.border, mb);
   inner(w_norm, scratch, arrow.w, arrow.w);
   mpfr_mul(row, row, w_norm, MPFR_RNDN);
-  if (mpfr_sgn(row.get()) < 0) mpfr_set_zero(row, 1);  // rounding, where b is in the null space of M
+  if (mpfr_sgn(row.get()) < 0)
+    mpfr_set_zero(row, 1);  // rounding, where b is in the null space of M
   mpfr_sqrt(row, row, MPFR_RNDN);
   mpfr_add(bound, bound, corner, MPFR_RNDN);
   mpfr_add(bound, bound, row, MPFR_RNDN);
@@ -214,8 +215,15 @@ Mpfr norm_bound(const Arrow& arrow) {
 class DoubleArrow {
  public:
   DoubleArrow(const Arrow& arrow, long exponent)
-      : k_(arrow.border.size()), m_(arrow.w.size()), diagonal_(k_), off_(k_), border_(k_),
-        metric_border_(k_), w_(m_), corner_(m_ * m_), f_(m_ * m_) {
+      : k_(arrow.border.size()),
+        m_(arrow.w.size()),
+        diagonal_(k_),
+        off_(k_),
+        border_(k_),
+        metric_border_(k_),
+        w_(m_),
+        corner_(m_ * m_),
+        f_(m_ * m_) {
     const Bits bits = arrow.border.bits();
     Mpfr scratch(bits);
     Vector mb = arrow.border;

@@ -6,6 +6,7 @@ import io
 import pickle
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ ARCHIVE = "cifar-10-python.tar.gz"
 SUBSET = "cifar10_cat_dog.npz"
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
 CAT, DOG = 3, 5
+# What reading a truncated or foreign file can end in.
+_DAMAGE = (LookupError, ValueError, TypeError, AttributeError, EOFError, OSError, zlib.error)
+_DAMAGE += (tarfile.TarError, pickle.UnpicklingError)
 
 
 class _BatchUnpickler(pickle.Unpickler):
@@ -64,7 +68,9 @@ def _from_batches(source: Path) -> Dataset:
             chosen = np.isin(target, (CAT, DOG))
             images.append(data[chosen])
             labels.append(np.where(target[chosen] == CAT, 1, -1))
-    except (KeyError, ValueError, EOFError, OSError, tarfile.TarError, pickle.UnpicklingError) as error:
+    except DatasetError:
+        raise
+    except _DAMAGE as error:
         raise DatasetError(f"{source}: not the CIFAR-10 python archive ({error})") from error
     return Dataset(
         "cifar10-cat-dog", np.concatenate(images), np.concatenate(labels).astype(np.int8), ("cat", "dog")
@@ -73,7 +79,7 @@ def _from_batches(source: Path) -> Dataset:
 
 def _from_subset(source: Path) -> Dataset:
     try:
-        with np.load(source) as file:
+        with source.open("rb") as raw, np.load(raw) as file:
             images, labels = file["images"], file["labels"]
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{source}: expected arrays `images` and `labels` ({error})") from error
