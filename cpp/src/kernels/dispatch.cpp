@@ -1,11 +1,87 @@
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include "exact_dot.hpp"
 #include "mpsharp/kernels/products.hpp"
+#include "paths.hpp"
 #include "reference.hpp"
+#include "rns_products.hpp"
 
 namespace mpsharp {
 
+namespace {
+
+constexpr KernelPath all_paths[] = {KernelPath::ifma, KernelPath::portable, KernelPath::reference};
+
+KernelPath choose_path() {
+  const char* wanted = std::getenv("MPSHARP_KERNELS");  // NOLINT(concurrency-mt-unsafe): once
+  for (const KernelPath path : all_paths) {
+    if (wanted != nullptr && std::string_view(wanted) == name_of(path) && can_run(path)) {
+      return path;
+    }
+  }
+  return can_run(KernelPath::ifma) ? KernelPath::ifma : KernelPath::portable;
+}
+
+}  // namespace
+
+bool can_run(KernelPath path) noexcept {
+  if (path != KernelPath::ifma) return true;
+#ifdef MPSHARP_HAVE_IFMA
+  __builtin_cpu_init();
+  // These ask the operating system too: they are false where it does not save the registers.
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+         __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512cd") != 0 &&
+         __builtin_cpu_supports("avx512ifma") != 0;
+#else
+  return false;
+#endif
+}
+
+KernelPath chosen_path() {
+  static const KernelPath path = choose_path();
+  return path;
+}
+
+const char* name_of(KernelPath path) noexcept {
+  switch (path) {
+    case KernelPath::ifma:
+      return "ifma";
+    case KernelPath::portable:
+      return "portable";
+    default:
+      return "reference";
+  }
+}
+
 std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
-                                                    Arithmetic arithmetic) {
+                                                    Arithmetic arithmetic, unsigned threads,
+                                                    KernelPath path) {
+  if (path != KernelPath::reference && arithmetic == Arithmetic::exact) {
+    const RnsKernels* kernels = &rns_portable;
+#ifdef MPSHARP_HAVE_IFMA
+    if (path == KernelPath::ifma) kernels = &rns_ifma;
+#endif
+    return std::make_unique<RnsProducts>(std::move(matrix), *kernels, threads);
+  }
   return std::make_unique<ReferenceProducts>(std::move(matrix), arithmetic);
+}
+
+std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
+                                                    Arithmetic arithmetic, unsigned threads) {
+  return make_products(std::move(matrix), arithmetic, threads, chosen_path());
+}
+
+void dot(mpfr_ptr out, ConstSpan a, ConstSpan b, Arithmetic arithmetic) {
+  check_length("dot", a.size(), b.size());
+  if (arithmetic == Arithmetic::sequential) {
+    reference_sequential_dot(out, a.data(), 1, b.data(), 1, a.size());
+  } else if (chosen_path() == KernelPath::reference) {
+    reference_exact_dot(out, a.data(), 1, b.data(), 1, a.size());
+  } else {
+    exact_dot(out, a.data(), 1, b.data(), 1, a.size());
+  }
 }
 
 }  // namespace mpsharp

@@ -10,13 +10,6 @@ namespace mpsharp {
 
 namespace {
 
-void check_length(const char* what, std::size_t expected, std::size_t actual) {
-  if (expected != actual) {
-    throw ShapeError(std::string(what) + ": expected length " + std::to_string(expected) +
-                     ", got " + std::to_string(actual));
-  }
-}
-
 /// Accumulates one sequential dot product with a temporary that is made once.
 class SequentialSum {
  public:
@@ -51,17 +44,29 @@ class ExactSum {
 
 }  // namespace
 
-void dot(mpfr_ptr out, ConstSpan a, ConstSpan b, Arithmetic arithmetic) {
-  check_length("dot", a.size(), b.size());
-  if (arithmetic == Arithmetic::sequential || a.empty()) {
-    SequentialSum sum{Bits(mpfr_get_prec(out))};
-    sum.start(out);
-    for (std::size_t i = 0; i < a.size(); ++i) sum.add(out, &a[i], &b[i]);
-  } else {
-    ExactSum sum(a.size(), Bits(mpfr_get_prec(&a[0])), Bits(mpfr_get_prec(&b[0])));
-    for (std::size_t i = 0; i < a.size(); ++i) sum.set(i, &a[i], &b[i]);
-    sum.round_to(out);
+void check_length(const char* what, std::size_t expected, std::size_t actual) {
+  if (expected != actual) {
+    throw ShapeError(std::string(what) + ": expected length " + std::to_string(expected) +
+                     ", got " + std::to_string(actual));
   }
+}
+
+void reference_sequential_dot(mpfr_ptr out, const __mpfr_struct* a, std::size_t a_stride,
+                              const __mpfr_struct* b, std::size_t b_stride, std::size_t n) {
+  SequentialSum sum{Bits(mpfr_get_prec(out))};
+  sum.start(out);
+  for (std::size_t i = 0; i < n; ++i) sum.add(out, a + i * a_stride, b + i * b_stride);
+}
+
+void reference_exact_dot(mpfr_ptr out, const __mpfr_struct* a, std::size_t a_stride,
+                         const __mpfr_struct* b, std::size_t b_stride, std::size_t n) {
+  if (n == 0) {
+    mpfr_set_zero(out, 1);
+    return;
+  }
+  ExactSum sum(n, Bits(mpfr_get_prec(a)), Bits(mpfr_get_prec(b)));
+  for (std::size_t i = 0; i < n; ++i) sum.set(i, a + i * a_stride, b + i * b_stride);
+  sum.round_to(out);
 }
 
 ReferenceProducts::ReferenceProducts(std::shared_ptr<const Matrix> matrix, Arithmetic arithmetic)
@@ -71,7 +76,9 @@ void ReferenceProducts::apply(Vector& out, const Vector& x, const Poll& poll) co
   check_length("apply: x", columns(), x.size());
   check_length("apply: out", rows(), out.size());
   for (std::size_t i = 0; i < rows(); ++i) {
-    dot(out[i], matrix_->row(i), x, arithmetic_);
+    const auto dot =
+        arithmetic_ == Arithmetic::exact ? reference_exact_dot : reference_sequential_dot;
+    dot(out[i], matrix_->row(i).data(), 1, x.span().data(), 1, columns());
     poll();
   }
 }

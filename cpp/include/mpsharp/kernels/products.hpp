@@ -39,8 +39,10 @@ class MatrixProducts {
   MatrixProducts() = default;
 };
 
-/// Chooses the kernel for this matrix, arithmetic and machine.
+/// Chooses the kernel for this matrix, arithmetic and machine, with up to `threads` threads (the
+/// caller included) that share the outputs, never a sum: the bits do not depend on their number.
+/// Calls on one object may come from several threads; they run one after another.
 std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
-                                                    Arithmetic arithmetic);
+                                                    Arithmetic arithmetic, unsigned threads = 1);
 
 }  // namespace mpsharp

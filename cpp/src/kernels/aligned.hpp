@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+namespace mpsharp {
+
+/// Zero-initialised words whose first is aligned for 512-bit loads.
+class AlignedWords {
+ public:
+  AlignedWords() = default;
+  explicit AlignedWords(std::size_t size)
+      : words_(static_cast<std::uint64_t*>(
+            ::operator new(size * sizeof(std::uint64_t), std::align_val_t{64}))),
+        size_(size) {
+    std::uninitialized_fill_n(words_.get(), size, std::uint64_t{0});
+  }
+
+  std::uint64_t* data() noexcept { return words_.get(); }
+  [[nodiscard]] const std::uint64_t* data() const noexcept { return words_.get(); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// Makes room for `size` words; what was there is lost if the buffer has to grow.
+  void reserve(std::size_t size) {
+    if (size > size_) *this = AlignedWords(size);
+  }
+
+ private:
+  struct Release {
+    void operator()(std::uint64_t* words) const noexcept {
+      ::operator delete(words, std::align_val_t{64});
+    }
+  };
+  std::unique_ptr<std::uint64_t, Release> words_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace mpsharp

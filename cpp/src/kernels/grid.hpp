@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "mpsharp/array.hpp"
+
+namespace mpsharp {
+
+/// The coarsest integer grid that holds a set of numbers exactly: every regular one is an integer
+/// multiple of 2^low and smaller than 2^high in magnitude.
+struct Grid {
+  bool finite = true;  ///< no NaN, no infinity, and no exponent beyond ±exponent_limit
+  bool empty = true;   ///< no regular number
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+
+  /// Exponents up to here can be added and compared without care, and a product of two such
+  /// numbers, or a sum of as many as fit in memory, is far from the limits that MpfrScope sets
+  /// (2^30 - 1).
+  static constexpr std::int64_t exponent_limit = std::int64_t{1} << 28;
+
+  /// Bits of the largest integer, 0 if there is none.
+  [[nodiscard]] std::uint64_t width() const noexcept {
+    return empty ? 0 : static_cast<std::uint64_t>(high - low);
+  }
+};
+
+/// The exponent of the lowest set bit of a regular number: x is an odd multiple of 2^lowest_bit(x).
+std::int64_t lowest_bit(mpfr_srcptr x) noexcept;
+
+/// The grid of `numbers`, which may differ in precision.
+Grid grid_of(ConstSpan numbers) noexcept;
+
+/// Writes |x| / 2^low as `n_limbs` limbs of 52 bits, limb l to out[l * stride]; zeros for zero.
+/// @pre x is zero, or regular, a multiple of 2^low and smaller than 2^(low + 52 n_limbs).
+void split52(std::uint64_t* out, std::size_t stride, std::size_t n_limbs, mpfr_srcptr x,
+             std::int64_t low) noexcept;
+
+}  // namespace mpsharp

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+
+#include "mpsharp/kernels/products.hpp"
+
+namespace mpsharp {
+
+/// The implementations of the two arithmetics. They give the same bits and differ in speed only.
+enum class KernelPath {
+  reference,  ///< plain MPFR
+  portable,   ///< standard C++ with 128-bit integers
+  ifma,       ///< AVX-512 IFMA, x86-64
+};
+
+/// True if this processor, its operating system and this build can run `path`.
+bool can_run(KernelPath path) noexcept;
+
+/// The path of this process: the fastest that can run, or the one that the environment variable
+/// MPSHARP_KERNELS names (reference, portable, ifma), read once. A name that is unknown or cannot
+/// run here is ignored.
+KernelPath chosen_path();
+
+/// "reference", "portable" or "ifma".
+const char* name_of(KernelPath path) noexcept;
+
+/// As make_products, with a given path, for tests and benchmarks. @pre can_run(path)
+std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
+                                                    Arithmetic arithmetic, unsigned threads,
+                                                    KernelPath path);
+
+}  // namespace mpsharp

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "aligned.hpp"
+
+namespace mpsharp {
+
+/// Residue number system of the first `size` primes p_q = 2^52 - c_q below 2^52, with what is
+/// needed to get into and out of it.
+///
+/// The product M of the primes is above 2^(52 size - 1): every c_q is below 2^18 (see limit), so
+/// log2 M > 52 size - size * 2^18 / 2^52 * 1.5.
+class RnsBasis {
+ public:
+  /// Largest size. It keeps the sums of the reconstruction below 2^63 (2 limit 2^52 < 2^63), the
+  /// error of its quotient below 1/4 (rns_kernels.hpp) and every c below 2^18: 960 primes near 2^52
+  /// lie about 36 apart on average.
+  static constexpr std::size_t limit = 960;
+
+  /// The basis with `size` primes, made once per process. Thread-safe. @pre 1 <= size <= limit
+  static const RnsBasis& of_size(std::size_t size);
+  /// The smallest size whose M exceeds 4 * 2^bits, so that |integer| <= 2^bits is below M / 4.
+  static std::size_t size_for(std::uint64_t bits) noexcept {
+    return static_cast<std::size_t>((bits + 3 + 51) / 52);
+  }
+
+  explicit RnsBasis(std::size_t size);
+
+  /// Plain pointers for kernels compiled with other target flags.
+  struct View {
+    std::size_t size;
+    const std::uint64_t* c;          ///< [q]
+    const std::uint64_t* weights;    ///< [q * (size + 1) + l]: 2^(52 l) mod p_q
+    const std::uint64_t* inverse;    ///< [q]: (M / p_q)^-1 mod p_q
+    const double* reciprocal;        ///< [q]: 1 / p_q
+    const std::uint64_t* cofactors;  ///< [q * (size + 1) + l]: limb l of M / p_q
+    const std::uint64_t* modulus;    ///< [l], size + 1 limbs of M
+  };
+  [[nodiscard]] View view() const noexcept;
+
+ private:
+  std::size_t size_;
+  AlignedWords c_;
+  AlignedWords weights_;
+  AlignedWords inverse_;
+  AlignedWords cofactors_;
+  AlignedWords modulus_;
+  std::unique_ptr<double[]> reciprocal_;
+};
+
+}  // namespace mpsharp

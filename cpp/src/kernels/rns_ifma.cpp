@@ -1,0 +1,234 @@
+// Compiled for AVX-512 (F, DQ, VL, CD, IFMA); called only where the processor has it. It includes
+// nothing that could define an inline function shared with the rest of the program.
+#include <immintrin.h>
+
+#include "rns_kernels.hpp"
+
+namespace mpsharp {
+
+namespace {
+
+using Words = __m512i;
+
+constexpr std::size_t lanes = RnsKernels::lanes;
+constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
+
+inline Words load(const std::uint64_t* from) { return _mm512_load_si512(from); }
+inline void store(std::uint64_t* to, Words value) { _mm512_store_si512(to, value); }
+inline Words all(std::uint64_t value) { return _mm512_set1_epi64(static_cast<long long>(value)); }
+inline Words zero() { return _mm512_setzero_si512(); }
+inline Words low(Words sum, Words a, Words b) { return _mm512_madd52lo_epu64(sum, a, b); }
+inline Words high(Words sum, Words a, Words b) { return _mm512_madd52hi_epu64(sum, a, b); }
+
+/// hi 2^52 + lo mod p = 2^52 - c, in [0, p). @pre hi + (lo >> 52) < 2^64, c < 2^18
+///
+/// With hi = h1 2^52 + h0 and 2^52 = c, the value is h1 c 2^52 + h0 c + lo. h0 c has a high half
+/// below c < 2^18, and h1 < 2^12, so g = h1 c + high(h0 c) < 2^31 and g c < 2^49. Hence
+/// t = lo + low(h0 c) + g c < 3 * 2^52, and taking its high part once more, t < 2^52 + 2 c < 2 p.
+inline Words reduce(Words lo, Words hi, Words c, Words p) {
+  const Words mask = all(mask52);
+  hi = _mm512_add_epi64(hi, _mm512_srli_epi64(lo, 52));
+  lo = _mm512_and_si512(lo, mask);
+  const Words h0 = _mm512_and_si512(hi, mask);
+  const Words h1 = _mm512_srli_epi64(hi, 52);
+  const Words g = low(high(zero(), h0, c), h1, c);
+  Words t = low(low(lo, h0, c), g, c);
+  t = low(_mm512_and_si512(t, mask), _mm512_srli_epi64(t, 52), c);
+  return _mm512_min_epu64(t, _mm512_sub_epi64(t, p));
+}
+
+/// a + b mod p for a, b in [0, p).
+inline Words add_mod(Words a, Words b, Words p) {
+  const Words sum = _mm512_add_epi64(a, b);
+  return _mm512_min_epu64(sum, _mm512_sub_epi64(sum, p));
+}
+
+/// Lane i of the result is the sum of the lanes of v[i].
+inline Words sum_lanes(const Words (&v)[8]) {
+  Words pairs[4];
+  for (int i = 0; i < 4; ++i) {
+    pairs[i] = _mm512_add_epi64(_mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]),
+                                _mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]));
+  }
+  Words quads[2];
+  for (int i = 0; i < 2; ++i) {  // 128-bit parts: even ones of both, plus odd ones of both
+    quads[i] = _mm512_add_epi64(_mm512_shuffle_i64x2(pairs[2 * i], pairs[2 * i + 1], 0x88),
+                                _mm512_shuffle_i64x2(pairs[2 * i], pairs[2 * i + 1], 0xDD));
+  }
+  // quads[0] holds rows 01|01|23|23, quads[1] holds 45|45|67|67.
+  return _mm512_add_epi64(_mm512_shuffle_i64x2(quads[0], quads[1], 0x88),
+                          _mm512_shuffle_i64x2(quads[0], quads[1], 0xDD));
+}
+
+void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basis,
+              std::size_t first, std::size_t last, const std::uint64_t* limbs, std::size_t n_limbs,
+              unsigned negative) {
+  const auto flip = static_cast<__mmask8>(negative);
+  for (std::size_t q = first; q < last; ++q) {
+    const std::uint64_t* weights = basis.weights + q * (basis.size + 1);
+    Words lo = zero();
+    Words hi = zero();
+    for (std::size_t l = 0; l < n_limbs; ++l) {
+      const Words limb = load(limbs + lanes * l);
+      const Words weight = all(weights[l]);
+      lo = low(lo, limb, weight);
+      hi = high(hi, limb, weight);
+    }
+    const Words p = all(mask52 + 1 - basis.c[q]);
+    const Words r = reduce(lo, hi, all(basis.c[q]), p);
+    store(out + q * stride, _mm512_mask_sub_epi64(r, flip, p, r));
+  }
+}
+
+template <int n_rows>
+void rows_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, const std::uint64_t* u,
+             std::size_t n, std::uint64_t c) {
+  const Words p = all(mask52 + 1 - c);
+  Words result = zero();
+  for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
+    const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+    Words lo[8];
+    Words hi[8];
+    for (int i = 0; i < 8; ++i) lo[i] = hi[i] = zero();
+    for (std::size_t j = start; j < end; j += lanes) {
+      const Words right = load(u + j);
+#pragma GCC unroll 8
+      for (int i = 0; i < n_rows; ++i) {
+        const Words left = load(x + static_cast<std::size_t>(i) * stride + j);
+        lo[i] = low(lo[i], left, right);
+        hi[i] = high(hi[i], left, right);
+      }
+    }
+    // A fold bounds the sum over all lanes, not only each lane's.
+    result = add_mod(result, reduce(sum_lanes(lo), sum_lanes(hi), all(c), p), p);
+  }
+  store(out, result);
+}
+
+void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t n_rows,
+          const std::uint64_t* u, std::size_t n, std::uint64_t c) {
+  switch (n_rows) {
+    case 8:
+      return rows_of<8>(out, x, stride, u, n, c);
+    case 7:
+      return rows_of<7>(out, x, stride, u, n, c);
+    case 6:
+      return rows_of<6>(out, x, stride, u, n, c);
+    case 5:
+      return rows_of<5>(out, x, stride, u, n, c);
+    case 4:
+      return rows_of<4>(out, x, stride, u, n, c);
+    case 3:
+      return rows_of<3>(out, x, stride, u, n, c);
+    case 2:
+      return rows_of<2>(out, x, stride, u, n, c);
+    default:
+      return rows_of<1>(out, x, stride, u, n, c);
+  }
+}
+
+template <int n_vectors>
+void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride,
+                const std::uint64_t* z, std::size_t n, std::uint64_t c) {
+  const Words p = all(mask52 + 1 - c);
+  Words result[n_vectors];
+  for (int k = 0; k < n_vectors; ++k) result[k] = zero();
+  for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
+    const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+    Words lo[n_vectors];
+    Words hi[n_vectors];
+    for (int k = 0; k < n_vectors; ++k) lo[k] = hi[k] = zero();
+    for (std::size_t i = start; i < end; ++i) {
+      const Words right = all(z[i]);
+      const std::uint64_t* row = x + i * stride;
+#pragma GCC unroll 8
+      for (int k = 0; k < n_vectors; ++k) {
+        const Words left = load(row + static_cast<std::size_t>(k) * lanes);
+        lo[k] = low(lo[k], left, right);
+        hi[k] = high(hi[k], left, right);
+      }
+    }
+    for (int k = 0; k < n_vectors; ++k) {
+      result[k] = add_mod(result[k], reduce(lo[k], hi[k], all(c), p), p);
+    }
+  }
+  for (int k = 0; k < n_vectors; ++k) store(out + static_cast<std::size_t>(k) * lanes, result[k]);
+}
+
+void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
+             const std::uint64_t* z, std::size_t n, std::uint64_t c) {
+  switch (width / lanes) {
+    case 8:
+      return columns_of<8>(out, x, stride, z, n, c);
+    case 7:
+      return columns_of<7>(out, x, stride, z, n, c);
+    case 6:
+      return columns_of<6>(out, x, stride, z, n, c);
+    case 5:
+      return columns_of<5>(out, x, stride, z, n, c);
+    case 4:
+      return columns_of<4>(out, x, stride, z, n, c);
+    case 3:
+      return columns_of<3>(out, x, stride, z, n, c);
+    case 2:
+      return columns_of<2>(out, x, stride, z, n, c);
+    default:
+      return columns_of<1>(out, x, stride, z, n, c);
+  }
+}
+
+void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::uint64_t* residues) {
+  const std::size_t n_limbs = basis.size + 1;
+  for (std::size_t l = 0; l <= n_limbs; ++l) store(limbs + lanes * l, zero());
+  __m512d quotient = _mm512_setzero_pd();
+  for (std::size_t start = 0; start < basis.size; start += 4) {
+    const std::size_t count = basis.size - start < 4 ? basis.size - start : 4;
+    Words y[4];
+    const std::uint64_t* cofactor[4];
+    for (std::size_t b = 0; b < 4; ++b) {
+      const std::size_t q = start + b;
+      if (b >= count) {  // a term of 0
+        y[b] = zero();
+        cofactor[b] = basis.cofactors;
+        continue;
+      }
+      const Words r = load(residues + lanes * q);
+      const Words inverse = all(basis.inverse[q]);
+      y[b] = reduce(low(zero(), r, inverse), high(zero(), r, inverse), all(basis.c[q]),
+                    all(mask52 + 1 - basis.c[q]));
+      quotient =
+          _mm512_fmadd_pd(_mm512_cvtepu64_pd(y[b]), _mm512_set1_pd(basis.reciprocal[q]), quotient);
+      cofactor[b] = basis.cofactors + q * n_limbs;
+    }
+    Words carry = zero();
+    for (std::size_t l = 0; l < n_limbs; ++l) {
+      Words here = _mm512_add_epi64(load(limbs + lanes * l), carry);
+      carry = zero();
+#pragma GCC unroll 4
+      for (int b = 0; b < 4; ++b) {
+        const Words w = all(cofactor[b][l]);
+        here = low(here, y[b], w);
+        carry = high(carry, y[b], w);
+      }
+      store(limbs + lanes * l, here);
+    }
+    store(limbs + lanes * n_limbs, _mm512_add_epi64(load(limbs + lanes * n_limbs), carry));
+  }
+  const Words k = _mm512_cvtpd_epi64(quotient);  // to nearest
+  Words carry = zero();
+  Words above = zero();  // high half of k times the limb below
+  for (std::size_t l = 0; l <= n_limbs; ++l) {
+    const Words m = all(l < n_limbs ? basis.modulus[l] : 0);
+    Words here = _mm512_add_epi64(load(limbs + lanes * l), carry);
+    here = _mm512_sub_epi64(here, _mm512_add_epi64(low(zero(), k, m), above));
+    above = high(zero(), k, m);
+    carry = _mm512_srai_epi64(here, 52);
+    store(limbs + lanes * l, _mm512_and_si512(here, all(mask52)));
+  }
+}
+
+}  // namespace
+
+const RnsKernels rns_ifma = {residues, rows, columns, reconstruct};
+
+}  // namespace mpsharp

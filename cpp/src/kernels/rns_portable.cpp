@@ -1,0 +1,120 @@
+#include <cmath>
+
+#include "rns_kernels.hpp"
+
+namespace mpsharp {
+
+namespace {
+
+__extension__ typedef unsigned __int128 Wide;
+__extension__ typedef __int128 SignedWide;
+
+constexpr std::size_t lanes = RnsKernels::lanes;
+constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
+
+/// value mod p = 2^52 - c, in [0, p). @pre value < 2^116, c < 2^18
+///
+/// 2^52 = c, so folding the bits from 52 up leaves less than 2^64 * 2^18 + 2^52 < 2^83, then less
+/// than 2^31 * 2^18 + 2^52 < 2 p.
+inline std::uint64_t reduce(Wide value, std::uint64_t c) {
+  const std::uint64_t p = mask52 + 1 - c;
+  value = (value & mask52) + static_cast<Wide>(static_cast<std::uint64_t>(value >> 52)) * c;
+  const std::uint64_t r =
+      (static_cast<std::uint64_t>(value) & mask52) + static_cast<std::uint64_t>(value >> 52) * c;
+  return r >= p ? r - p : r;
+}
+
+inline std::uint64_t add_mod(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
+  const std::uint64_t p = mask52 + 1 - c;
+  const std::uint64_t sum = a + b;
+  return sum >= p ? sum - p : sum;
+}
+
+void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basis,
+              std::size_t first, std::size_t last, const std::uint64_t* limbs, std::size_t n_limbs,
+              unsigned negative) {
+  for (std::size_t q = first; q < last; ++q) {
+    const std::uint64_t* weights = basis.weights + q * (basis.size + 1);
+    for (std::size_t i = 0; i < lanes; ++i) {
+      Wide sum = 0;
+      for (std::size_t l = 0; l < n_limbs; ++l) {
+        sum += static_cast<Wide>(limbs[lanes * l + i]) * weights[l];
+      }
+      const std::uint64_t r = reduce(sum, basis.c[q]);
+      out[q * stride + i] = (negative >> i & 1U) != 0 ? mask52 + 1 - basis.c[q] - r : r;
+    }
+  }
+}
+
+void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t n_rows,
+          const std::uint64_t* u, std::size_t n, std::uint64_t c) {
+  for (std::size_t i = n_rows; i < lanes; ++i) out[i] = 0;
+  for (std::size_t i = 0; i < n_rows; ++i) {
+    const std::uint64_t* row = x + i * stride;
+    std::uint64_t result = 0;
+    for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
+      const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+      Wide even = 0;  // two sums, so that an addition need not wait for the one before
+      Wide odd = 0;
+      for (std::size_t j = start; j < end; j += 2) {
+        even += static_cast<Wide>(row[j]) * u[j];
+        odd += static_cast<Wide>(row[j + 1]) * u[j + 1];
+      }
+      result = add_mod(result, reduce(even + odd, c), c);
+    }
+    out[i] = result;
+  }
+}
+
+void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
+             const std::uint64_t* z, std::size_t n, std::uint64_t c) {
+  for (std::size_t j = 0; j < width; j += 4) {
+    std::uint64_t result[4] = {};
+    for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
+      const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+      Wide sum[4] = {};
+      for (std::size_t i = start; i < end; ++i) {
+        const std::uint64_t* row = x + i * stride + j;
+        for (int k = 0; k < 4; ++k) sum[k] += static_cast<Wide>(row[k]) * z[i];
+      }
+      for (int k = 0; k < 4; ++k) result[k] = add_mod(result[k], reduce(sum[k], c), c);
+    }
+    for (std::size_t k = 0; k < 4; ++k) out[j + k] = result[k];
+  }
+}
+
+void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::uint64_t* residues) {
+  const std::size_t n_limbs = basis.size + 1;
+  for (std::size_t l = 0; l < lanes * (n_limbs + 1); ++l) limbs[l] = 0;
+  for (std::size_t i = 0; i < lanes; ++i) {
+    double quotient = 0;
+    for (std::size_t q = 0; q < basis.size; ++q) {
+      const std::uint64_t y =
+          reduce(static_cast<Wide>(residues[lanes * q + i]) * basis.inverse[q], basis.c[q]);
+      quotient += static_cast<double>(y) * basis.reciprocal[q];
+      const std::uint64_t* cofactor = basis.cofactors + q * n_limbs;
+      Wide carry = 0;
+      for (std::size_t l = 0; l < n_limbs; ++l) {
+        carry += static_cast<Wide>(y) * cofactor[l] + limbs[lanes * l + i];
+        limbs[lanes * l + i] = static_cast<std::uint64_t>(carry) & mask52;
+        carry >>= 52;
+      }
+      limbs[lanes * n_limbs + i] += static_cast<std::uint64_t>(carry);
+    }
+    const auto k = static_cast<std::int64_t>(std::floor(quotient + 0.5));
+    SignedWide carry = 0;
+    for (std::size_t l = 0; l <= n_limbs; ++l) {
+      carry += static_cast<SignedWide>(limbs[lanes * l + i]);
+      if (l < n_limbs)
+        carry -= static_cast<SignedWide>(k) * static_cast<SignedWide>(basis.modulus[l]);
+      limbs[lanes * l + i] = static_cast<std::uint64_t>(carry) & mask52;
+      carry >>= 52;
+    }
+  }
+}
+
+}  // namespace
+
+const RnsKernels rns_portable = {residues, rows, columns, reconstruct};
+
+}  // namespace mpsharp

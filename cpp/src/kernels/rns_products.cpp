@@ -1,0 +1,223 @@
+#include "rns_products.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "exact_dot.hpp"
+#include "reference.hpp"
+
+namespace mpsharp {
+
+namespace {
+
+constexpr std::size_t lanes = RnsKernels::lanes;
+/// Outputs of one piece of work of the transposed product.
+constexpr std::size_t piece_columns = RnsKernels::max_width;
+
+std::size_t round_up(std::size_t n, std::size_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+std::size_t limbs52(const Grid& grid) {
+  return std::max<std::size_t>(1, static_cast<std::size_t>((grid.width() + 51) / 52));
+}
+
+/// The most primes worth using: four times what numbers of one magnitude would need, and a little.
+/// Beyond, a few entries of odd magnitude would make all the others slow and large.
+std::size_t prime_limit(Bits a, Bits b) {
+  const auto bits = static_cast<std::size_t>(a.value() + b.value());
+  return std::min(RnsBasis::limit, 48 + 4 * bits / 52);
+}
+
+/// Splits up to eight numbers into limbs[8 l + i]; returns their signs as bits.
+unsigned split(std::uint64_t* limbs, std::size_t n_limbs, ConstSpan numbers, std::int64_t low) {
+  unsigned negative = 0;
+  for (std::size_t i = 0; i < lanes; ++i) {
+    if (i < numbers.size()) {
+      split52(limbs + i, lanes, n_limbs, &numbers[i], low);
+      if (mpfr_signbit(&numbers[i]) && !mpfr_zero_p(&numbers[i])) negative |= 1U << i;
+    } else {
+      for (std::size_t l = 0; l < n_limbs; ++l) limbs[lanes * l + i] = 0;
+    }
+  }
+  return negative;
+}
+
+/// Packs n limbs of 52 bits (in two's complement, stride 8) into 64-bit limbs; returns the sign and
+/// leaves the magnitude.
+bool pack(std::vector<mp_limb_t>& out, const std::uint64_t* limbs, std::size_t n) {
+  const std::size_t size = (52 * n + 63) / 64;
+  out.resize(size);
+  const bool negative = (limbs[lanes * (n - 1)] >> 51 & 1U) != 0;
+  const std::uint64_t fill = negative ? ~std::uint64_t{0} : 0;
+  const auto limb = [&](std::size_t l) { return l < n ? limbs[lanes * l] : fill; };
+  for (std::size_t word = 0; word < size; ++word) {
+    const std::size_t l = 64 * word / 52;
+    const std::size_t shift = 64 * word % 52;
+    std::uint64_t value = limb(l) >> shift | limb(l + 1) << (52 - shift);
+    if (shift > 40) value |= limb(l + 2) << (104 - shift);
+    out[word] = value;
+  }
+  if (negative) {
+    // Bits above the last limb must be set too; `limb` supplies them only from whole limbs.
+    const std::size_t used = 52 * n - 64 * (size - 1);
+    if (used < 64) out[size - 1] |= fill << used;
+    mpn_neg(out.data(), out.data(), static_cast<mp_size_t>(size));
+  }
+  return negative;
+}
+
+}  // namespace
+
+RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels,
+                         unsigned threads)
+    : matrix_(std::move(matrix)),
+      kernels_(kernels),
+      grid_(grid_of(matrix_->entries())),
+      stride_(round_up(matrix_->columns(), lanes)),
+      pool_(threads),
+      workspaces_(pool_.threads()) {}
+
+void RnsProducts::apply(Vector& out, const Vector& x, const Poll& poll) const {
+  check_length("apply: x", columns(), x.size());
+  check_length("apply: out", rows(), out.size());
+  product(out, x, false, poll);
+}
+
+void RnsProducts::apply_transposed(Vector& out, const Vector& x, const Poll& poll) const {
+  check_length("apply_transposed: x", rows(), x.size());
+  check_length("apply_transposed: out", columns(), out.size());
+  product(out, x, true, poll);
+}
+
+void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const {
+  const std::lock_guard lock(mutex_);
+  const Grid grid = grid_of(x);
+  if (!grid.finite || !grid_.finite || grid.empty || grid_.empty) {
+    return scalar_product(out, x, transposed, poll);
+  }
+  // |sum of n products| < n 2^(widths) <= 2^bits.
+  const std::uint64_t bits = grid_.width() + grid.width() + std::bit_width(x.size());
+  const std::size_t size = RnsBasis::size_for(bits);
+  if (size > prime_limit(matrix_->bits(), x.bits())) {
+    return scalar_product(out, x, transposed, poll);
+  }
+  const RnsBasis::View basis = RnsBasis::of_size(size).view();
+  extend(basis, poll);
+  const std::size_t stride = round_up(x.size(), lanes);
+  convert(x, grid, basis, stride, poll);
+
+  const std::int64_t exponent = grid_.low + grid.low;
+  const std::size_t piece_size = transposed ? piece_columns : lanes;
+  const auto work = [&](std::size_t piece, unsigned worker) {
+    Workspace& workspace = workspaces_[worker];
+    workspace.residues.reserve(size * piece_size);
+    workspace.gathered.reserve(size * lanes);
+    workspace.limbs.reserve((size + 2) * lanes);
+    const std::size_t first = piece * piece_size;
+    const std::size_t count = std::min(piece_size, out.size() - first);
+    for (std::size_t q = 0; q < size; ++q) {
+      std::uint64_t* to = workspace.residues.data() + q * piece_size;
+      if (transposed) {
+        kernels_.columns(to, matrices_[q].data() + first, stride_, round_up(count, lanes),
+                         vector_.data() + q * stride, x.size(), basis.c[q]);
+      } else {
+        kernels_.rows(to, matrices_[q].data() + first * stride_, stride_, count,
+                      vector_.data() + q * stride, stride, basis.c[q]);
+      }
+    }
+    for (std::size_t start = 0; start < count; start += lanes) {
+      const std::uint64_t* residues = workspace.residues.data();
+      if (transposed) {
+        for (std::size_t q = 0; q < size; ++q) {
+          std::copy_n(residues + q * piece_size + start, lanes,
+                      workspace.gathered.data() + q * lanes);
+        }
+        residues = workspace.gathered.data();
+      }
+      finish(out, first + start, std::min(lanes, count - start), x, transposed, residues, basis,
+             exponent, workspace);
+    }
+  };
+  pool_.run((out.size() + piece_size - 1) / piece_size, work, poll);
+}
+
+void RnsProducts::finish(Vector& out, std::size_t first, std::size_t count, const Vector& x,
+                         bool transposed, const std::uint64_t* residues,
+                         const RnsBasis::View& basis, std::int64_t exponent,
+                         Workspace& workspace) const {
+  kernels_.reconstruct(workspace.limbs.data(), basis, residues);
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool negative = pack(workspace.words, workspace.limbs.data() + i, basis.size + 2);
+    mpfr_ptr result = out[first + i];
+    round_limbs(result, workspace.words.data(), workspace.words.size(), negative, exponent);
+    if (mpfr_zero_p(result)) {
+      const __mpfr_struct* entries = matrix_->entries().span().data();
+      if (transposed) {
+        set_zero_sum(result, entries + first + i, columns(), x.span().data(), 1, rows());
+      } else {
+        set_zero_sum(result, entries + (first + i) * columns(), 1, x.span().data(), 1, columns());
+      }
+    }
+  }
+}
+
+void RnsProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
+                                 const Poll& poll) const {
+  const __mpfr_struct* entries = matrix_->entries().span().data();
+  const auto work = [&](std::size_t i, unsigned /*worker*/) {
+    if (transposed) {
+      exact_dot(out[i], entries + i, columns(), x.span().data(), 1, rows());
+    } else {
+      exact_dot(out[i], entries + i * columns(), 1, x.span().data(), 1, columns());
+    }
+  };
+  pool_.run(out.size(), work, poll);
+}
+
+void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
+  const std::size_t first = matrices_.size();
+  if (first >= basis.size) return;
+  std::vector<AlignedWords> added;
+  for (std::size_t q = first; q < basis.size; ++q) added.emplace_back(rows() * stride_);
+  const std::size_t n_limbs = limbs52(grid_);
+  const auto work = [&](std::size_t row, unsigned worker) {
+    Workspace& workspace = workspaces_[worker];
+    workspace.limbs.reserve(n_limbs * lanes);
+    workspace.gathered.reserve((basis.size - first) * lanes);
+    const ConstSpan numbers = matrix_->row(row);
+    for (std::size_t j = 0; j < columns(); j += lanes) {
+      const unsigned negative =
+          split(workspace.limbs.data(), n_limbs, numbers.subspan(j, std::min(lanes, columns() - j)),
+                grid_.low);
+      for (std::size_t q = first; q < basis.size; ++q) {
+        kernels_.residues(added[q - first].data() + row * stride_ + j, 0, basis, q, q + 1,
+                          workspace.limbs.data(), n_limbs, negative);
+      }
+    }
+  };
+  pool_.run(rows(), work, poll);
+  for (AlignedWords& words : added) matrices_.push_back(std::move(words));
+}
+
+void RnsProducts::convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis,
+                          std::size_t stride, const Poll& poll) const {
+  vector_.reserve(basis.size * stride);
+  const std::size_t n_limbs = limbs52(grid);
+  constexpr std::size_t piece_size = 16 * lanes;
+  const auto work = [&](std::size_t piece, unsigned worker) {
+    Workspace& workspace = workspaces_[worker];
+    workspace.limbs.reserve(n_limbs * lanes);
+    const std::size_t end = std::min(x.size(), (piece + 1) * piece_size);
+    for (std::size_t j = piece * piece_size; j < end; j += lanes) {
+      const unsigned negative = split(workspace.limbs.data(), n_limbs,
+                                      x.span().subspan(j, std::min(lanes, end - j)), grid.low);
+      kernels_.residues(vector_.data() + j, stride, basis, 0, basis.size, workspace.limbs.data(),
+                        n_limbs, negative);
+    }
+  };
+  pool_.run((x.size() + piece_size - 1) / piece_size, work, poll);
+}
+
+}  // namespace mpsharp

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "aligned.hpp"
+#include "grid.hpp"
+#include "mpsharp/kernels/products.hpp"
+#include "rns_kernels.hpp"
+#include "thread_pool.hpp"
+
+namespace mpsharp {
+
+/// Exact products in a residue number system.
+///
+/// Matrix and vector are put on integer grids that hold every bit of every entry, so a dot product
+/// is an integer of known size, which its residues modulo enough primes determine; it is rebuilt
+/// and rounded once. The residues of the matrix are made when a call first needs them, kept for the
+/// life of the object, and serve apply (vector lanes along the sum) and apply_transposed (lanes
+/// along the columns) in one row-major copy per prime.
+///
+/// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
+/// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
+/// result.
+class RnsProducts final : public MatrixProducts {
+ public:
+  RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels, unsigned threads);
+
+  [[nodiscard]] std::size_t rows() const override { return matrix_->rows(); }
+  [[nodiscard]] std::size_t columns() const override { return matrix_->columns(); }
+  [[nodiscard]] Arithmetic arithmetic() const override { return Arithmetic::exact; }
+  void apply(Vector& out, const Vector& x, const Poll& poll) const override;
+  void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
+
+ private:
+  struct Workspace {
+    AlignedWords residues;  ///< [prime][output of this piece]
+    AlignedWords limbs;  ///< of eight reconstructed integers, or of eight numbers to be converted
+    AlignedWords gathered;  ///< [prime][8] of those outputs
+    std::vector<mp_limb_t> words;
+  };
+
+  void product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
+  void scalar_product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
+  /// Makes sure that the matrix has residues for `size` primes.
+  void extend(const RnsBasis::View& basis, const Poll& poll) const;
+  /// Residues of x, [prime][stride]; zeros beyond x.size().
+  void convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis, std::size_t stride,
+               const Poll& poll) const;
+  /// out[first...] <- the `count` <= 8 integers with these residues, times 2^exponent.
+  void finish(Vector& out, std::size_t first, std::size_t count, const Vector& x, bool transposed,
+              const std::uint64_t* residues, const RnsBasis::View& basis, std::int64_t exponent,
+              Workspace& workspace) const;
+
+  std::shared_ptr<const Matrix> matrix_;
+  const RnsKernels& kernels_;
+  Grid grid_;
+  std::size_t stride_;  ///< words from one row of residues to the next
+
+  mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
+  mutable ThreadPool pool_;
+  mutable std::vector<Workspace> workspaces_;   ///< one per thread
+  mutable AlignedWords vector_;                 ///< residues of x
+  mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, row-major
+};
+
+}  // namespace mpsharp
