@@ -56,6 +56,8 @@ def decompose(x: object) -> Scalar:
     ConfigurationError
         Another type, unreadable text, or a decimal exponent beyond ±1,000,000.
     """
+    if isinstance(x, bool):  # an int to Python, a mistake here
+        raise _unsupported(x)
     if isinstance(x, gmpy2.mpfr):
         return _from_mpfr(x)
     if isinstance(x, (float, np.floating)):
@@ -74,10 +76,7 @@ def decompose(x: object) -> Scalar:
         return _from_mpmath(x)
     if isinstance(x, (str, Decimal)):
         return _from_text(str(x))
-    raise ConfigurationError(
-        "number: expected int, float, Fraction, Decimal, str, gmpy2 or mpmath real; "
-        f"got {x!r} of type {type(x).__name__}"
-    )
+    raise _unsupported(x)
 
 
 def is_finite(x: Scalar) -> bool:
@@ -109,6 +108,13 @@ def rounded(x: Scalar, bits: int) -> tuple[int, Any, int]:
         REGULAR,
         significand << (bits - length) if length <= bits else significand >> (length - bits),
         exponent,
+    )
+
+
+def _unsupported(x: object) -> ConfigurationError:
+    return ConfigurationError(
+        "number: expected int, float, Fraction, Decimal, str, gmpy2 or mpmath real; "
+        f"got {x!r} of type {type(x).__name__}"
     )
 
 

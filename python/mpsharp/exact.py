@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Rational
 from typing import Any, TypeAlias
 
 import gmpy2
@@ -357,16 +358,33 @@ def exact_decimal(x: object) -> str:
     if abs(number.exponent) > _scalar.MAX_DECIMAL_EXPONENT:
         raise ConfigurationError(f"number: expected a binary exponent within ±1000000, got {number.exponent}")
     value = _scalar.to_fraction(number)
-    twos, odd = _valuation(value.denominator, 2)
-    fives, rest = _valuation(odd, 5)
-    if rest != 1:
+    places = _finite_places(value.denominator)
+    if places is None:
         raise ConfigurationError(f"number: expected a finite decimal expansion, got {value}")
-    places = max(twos, fives)
     digits = int(value * 10**places)
     if not places:
         # Trailing zeros go to the exponent: 2**4000 stays readable, 1000 stays "1000".
         return _int_text(digits) if abs(digits) < 10**20 else _shortened(digits)
     return f"{_int_text(digits)}e-{places}" if places > 100 else _plain(digits, places)
+
+
+def exact_text(x: object) -> str:
+    """Exact value of any finite number as text that `ExactArray.from_any` takes: a decimal, or a ratio.
+
+    Parameters
+    ----------
+    x : as for `exact_decimal`; a number without a finite decimal expansion becomes "numerator/denominator".
+
+    Raises
+    ------
+    NonFiniteError
+        NaN or infinity.
+    ConfigurationError
+        A binary exponent beyond ±1,000,000.
+    """
+    if isinstance(x, (Rational, gmpy2.mpq)) and _finite_places(int(x.denominator)) is None:
+        return f"{_int_text(int(x.numerator))}/{_int_text(int(x.denominator))}"
+    return exact_decimal(x)
 
 
 def as_exact_input(values: object, name: str) -> NDArray[Any]:
@@ -464,6 +482,13 @@ def _as_array(values: object) -> NDArray[Any]:
     if kinds and kinds <= {float, np.float64, np.float32, np.float16}:
         return array.astype(np.float64)
     return array
+
+
+def _finite_places(denominator: int) -> int | None:
+    """Decimal places of a fraction in lowest terms with this denominator; None if they never end."""
+    twos, odd = _valuation(denominator, 2)
+    fives, rest = _valuation(odd, 5)
+    return max(twos, fives) if rest == 1 else None
 
 
 def _valuation(n: int, prime: int) -> tuple[int, int]:

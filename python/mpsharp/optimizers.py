@@ -19,12 +19,13 @@ class GD:
     ----------
     step_size : float, str, Fraction, gmpy2.mpfr
         η > 0. A float means its binary value, text its decimal value ("0.1" is one tenth, rounded
-        once to the format of the run).
+        once to the format of the run). Its decimal expansion must be finite, so that results can say
+        exactly which step size they used.
 
     Raises
     ------
     ConfigurationError
-        step_size is not a finite number above 0.
+        step_size is not a finite number above 0, or a ratio such as 1/3.
 
     Examples
     --------
@@ -35,22 +36,36 @@ class GD:
     step_size: Any
 
     def __post_init__(self) -> None:
-        number = _scalar.decompose(self.step_size)
-        if number.kind != _scalar.REGULAR or number.sign < 0:
-            raise ConfigurationError(f"step_size: expected a finite number above 0, got {self.step_size!s}")
+        try:
+            number = _scalar.decompose(self.step_size)
+        except ConfigurationError:
+            number = None
+        if number is None or number.kind != _scalar.REGULAR or number.sign < 0:
+            raise ConfigurationError(f"step_size: expected a finite number above 0, got {self.step_size!r}")
+        try:
+            _decimal(self.step_size)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"step_size: {error}") from None
 
     @property
     def stability_limit(self) -> float:
         """2/η: above this sharpness, gradient descent is unstable along the top eigenvector."""
-        return float(2 / _scalar.to_fraction(_scalar.decompose(self.step_size)))
+        try:
+            return float(2 / _scalar.to_fraction(_scalar.decompose(self.step_size)))
+        except OverflowError:
+            return float("inf")
 
     def config(self) -> dict[str, Any]:
         """Return what `from_config` needs, ready for JSON. `float` takes the step size."""
-        step_size = self.step_size
-        return {
-            "name": "GD",
-            "step_size": step_size if isinstance(step_size, float) else exact_decimal(step_size),
-        }
+        step_size = float(self.step_size) if isinstance(self.step_size, float) else _decimal(self.step_size)
+        return {"name": "GD", "step_size": step_size}
+
+
+def _decimal(step_size: object) -> str:
+    """Exact decimal text of a positive number; a ratio given as text ("1/8") is worked out."""
+    if isinstance(step_size, str) and "/" in step_size:
+        step_size = _scalar.to_fraction(_scalar.decompose(step_size))
+    return exact_decimal(step_size)
 
 
 def from_config(config: Mapping[str, Any]) -> GD:

@@ -53,7 +53,7 @@ def test_subsets_follow_the_generator():
 @pytest.mark.parametrize("n", [0, -2, 7, 16, 4.0, True, "4", None])
 def test_bad_sizes(n):
     with pytest.raises(
-        ConfigurationError, match="n: expected an even number from 2 to 14 .*9 yes and 7 no.* got"
+        ConfigurationError, match=r"n: expected an even number from 2 to 14 .*9 yes and 7 no.* got"
     ):
         made_up().balanced_subset(n, np.random.default_rng(0))
 
@@ -74,7 +74,7 @@ def test_bad_labels(labels):
 
 def test_names():
     assert datasets.names() == ["digits-3-5", "cifar10-cat-dog"]
-    with pytest.raises(UnknownNameError, match="unknown data set: .*'digits-3-5'.*got 'mnist'"):
+    with pytest.raises(UnknownNameError, match=r"unknown data set: .*'digits-3-5'.*got 'mnist'"):
         datasets.load("mnist")
 
 

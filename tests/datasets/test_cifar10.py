@@ -118,7 +118,7 @@ def test_absent_data_says_where_it_looked(tmp_path):
         "download=True",
     ):
         assert part in message
-    with pytest.raises(DatasetError, match="data directory: expected a folder, got .*nowhere"):
+    with pytest.raises(DatasetError, match=r"data directory: expected a folder, got .*nowhere"):
         datasets.load("cifar10-cat-dog", directory=tmp_path / "nowhere")
 
 

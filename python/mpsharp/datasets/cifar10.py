@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import pickle
 import tarfile
@@ -25,8 +26,8 @@ SUBSET = "cifar10_cat_dog.npz"
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
 CAT, DOG = 3, 5
 # What reading a truncated or foreign file can end in.
-_DAMAGE = (LookupError, ValueError, TypeError, AttributeError, EOFError, OSError, zlib.error)
-_DAMAGE += (tarfile.TarError, pickle.UnpicklingError)
+_DAMAGE: tuple[type[Exception], ...] = (LookupError, ValueError, TypeError, AttributeError, EOFError, OSError)
+_DAMAGE += (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
 
 
 class _BatchUnpickler(pickle.Unpickler):
@@ -50,12 +51,18 @@ def _raw_batches(source: Path) -> Iterator[bytes]:
         for name in BATCHES:
             yield (source / name).read_bytes()
         return
-    with tarfile.open(source) as archive:
-        for name in BATCHES:
-            member = archive.extractfile(f"{FOLDER}/{name}")
-            if member is None:
-                raise DatasetError(f"{source}: {name} is not a file")
-            yield member.read()
+    found = {}
+    with gzip.open(source) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                name = member.name.removeprefix("./").removeprefix(f"{FOLDER}/")
+                file = archive.extractfile(member) if name in BATCHES else None
+                if file is not None:
+                    found[name] = file.read()
+        while stream.read(1 << 20):  # gzip compares its checksum at the very end
+            pass
+    for name in BATCHES:
+        yield found[name]
 
 
 def _from_batches(source: Path) -> Dataset:
@@ -68,8 +75,6 @@ def _from_batches(source: Path) -> Dataset:
             chosen = np.isin(target, (CAT, DOG))
             images.append(data[chosen])
             labels.append(np.where(target[chosen] == CAT, 1, -1))
-    except DatasetError:
-        raise
     except _DAMAGE as error:
         raise DatasetError(f"{source}: not the CIFAR-10 python archive ({error})") from error
     return Dataset(
@@ -81,8 +86,12 @@ def _from_subset(source: Path) -> Dataset:
     try:
         with source.open("rb") as raw, np.load(raw) as file:
             images, labels = file["images"], file["labels"]
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise DatasetError(f"{source}: expected arrays `images` and `labels` ({error})") from error
+    if images.shape[1:] != (3, 32, 32) or images.dtype != np.uint8:
+        raise DatasetError(
+            f"{source}: expected images of shape (n, 3, 32, 32), uint8; got {images.shape}, {images.dtype}"
+        )
     return Dataset("cifar10-cat-dog", images, labels.astype(np.int8), ("cat", "dog"))
 
 
