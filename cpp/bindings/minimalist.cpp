@@ -48,6 +48,7 @@ struct Data {
   std::shared_ptr<Matrix> X;
   std::shared_ptr<const MatrixProducts> products;
   std::shared_ptr<const MatrixProducts> exact;
+  unsigned threads;
 };
 
 const char* stop_name(Stop stop) {
@@ -71,16 +72,17 @@ std::optional<Mpfr> optional_scalar(const Vector* x) {
 
 void register_minimalist(py::module_& m) {
   py::class_<Data>(m, "Data", "A data matrix prepared for products in one arithmetic.")
-      .def(py::init([](std::shared_ptr<Matrix> X, const std::string& arithmetic) {
+      .def(py::init([](std::shared_ptr<Matrix> X, const std::string& arithmetic, unsigned threads) {
              const Arithmetic chosen = arithmetic_from(arithmetic);
              return without_gil([&](const Poll&) {
-               Data data{X, make_products(X, chosen), nullptr};
-               data.exact = chosen == Arithmetic::exact ? data.products
-                                                        : make_products(X, Arithmetic::exact);
+               Data data{X, make_products(X, chosen, threads), nullptr, threads};
+               data.exact = chosen == Arithmetic::exact
+                                ? data.products
+                                : make_products(X, Arithmetic::exact, threads);
                return data;
              });
            }),
-           py::arg("X"), py::arg("arithmetic"))
+           py::arg("X"), py::arg("arithmetic"), py::arg("threads") = 1)
       .def(
           "apply",
           [](const Data& data, const Vector& x, long bits) {
@@ -117,7 +119,8 @@ void register_minimalist(py::module_& m) {
                        "The reduction of X that sharpness and imbalance are read from.")
       .def(py::init([](const Data& data, long bits, std::size_t rank) {
              return without_gil([&](const Poll& poll) {
-               return std::make_unique<GramForm>(data.exact, *data.X, Bits(bits), rank, poll);
+               return std::make_unique<GramForm>(data.exact, *data.X, Bits(bits), rank,
+                                                 data.threads, poll);
              });
            }),
            py::arg("data"), py::arg("bits"), py::arg("rank"))

@@ -1,4 +1,4 @@
-"""How much memory a run needs, and how much there is; asked before anything is allocated."""
+"""Memory and cores: what a run needs and what there is; asked before anything is allocated."""
 
 from __future__ import annotations
 
@@ -45,3 +45,12 @@ def check_memory(problem: Problem, format: Format, records: int) -> None:
             f"memory: a run of {n}×{d} data at {format.label} with {records} records needs about "
             f"{needed / 2**30:.3g} GiB, expected at most the available {available / 2**30:.3g} GiB"
         )
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    import os
+
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

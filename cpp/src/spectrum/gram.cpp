@@ -80,15 +80,15 @@ void combine(Vector& out, mpfr_srcptr alpha, const Vector& a, mpfr_srcptr beta, 
 }  // namespace
 
 GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits,
-                   std::size_t rank, const Poll& poll)
+                   std::size_t rank, unsigned threads, const Poll& poll)
     : X_(std::move(X)),
       rows_(data.rows() <= data.columns()),
       rank_(rank),
       form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)} {
   auto a = std::make_shared<Matrix>(gram_matrix(*X_, data, rows_, bits, poll));
   form_ = tridiagonalize(*a, poll);
-  gram_ = make_products(a, Arithmetic::exact);
-  q_ = make_products(std::make_shared<Matrix>(form_.q), Arithmetic::exact);
+  gram_ = make_products(a, Arithmetic::exact, threads);
+  q_ = make_products(std::make_shared<Matrix>(form_.q), Arithmetic::exact, threads);
   if (rank_ < order()) {
     pairs_ = eigenpairs(form_, poll);
     // Largest first, so that the first `rank` columns span the numerical row or column space.
@@ -105,7 +105,7 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
       }
     }
     pairs_ = std::move(sorted);
-    vectors_ = make_products(std::make_shared<Matrix>(pairs_->vectors), Arithmetic::exact);
+    vectors_ = make_products(std::make_shared<Matrix>(pairs_->vectors), Arithmetic::exact, threads);
   }
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 from mpsharp import _core
 from mpsharp.errors import ConfigurationError, check_name
 from mpsharp.exact import ExactArray
+from mpsharp.resources import available_cores
 from mpsharp.theory.difficulty import rank_and_condition
 
 if TYPE_CHECKING:
@@ -49,12 +50,13 @@ def _matrix(values: Any, bits: int) -> _core.Matrix:
 class MpfrRunner:
     """One run of gradient descent in the core (`mpsharp.backends.Runner`)."""
 
-    def __init__(self, problem: Problem, format: Format, optimizer: GD, arithmetic: str) -> None:
+    def __init__(self, problem: Problem, format: Format, optimizer: GD, arithmetic: str, threads: int) -> None:
         bits = format.bits
         self._bits = bits
+        self._threads = threads
         self._problem = problem
         self._X = _matrix(problem.X, bits)
-        self._data = _core.Data(self._X, arithmetic)
+        self._data = _core.Data(self._X, arithmetic, threads)
         self._y = to_core(ExactArray.from_any(problem.y, bits))
         self._run = _core.GradientDescent(
             self._data,
@@ -95,7 +97,7 @@ class MpfrRunner:
         """Return the reduction of X at this precision, made once per problem."""
         if self._form is None:
             cache = self._problem._cache
-            key = ("gram", self._bits)
+            key = ("gram", self._bits, self._threads)
             if key not in cache:
                 if self._problem.X.dtype == np.float64 and self._bits < 53:
                     rounded = ExactArray.from_float64(self._problem.X, self._bits).to_float64()
@@ -122,4 +124,4 @@ class MpfrBackend:
         check_name("arithmetic of the mpfr backend", arithmetic, ARITHMETICS)
         if format.is_ieee:
             raise ConfigurationError(f"the mpfr backend: expected a number of bits, got {format.label}")
-        return MpfrRunner(problem, format, optimizer, arithmetic)
+        return MpfrRunner(problem, format, optimizer, arithmetic, threads or available_cores())

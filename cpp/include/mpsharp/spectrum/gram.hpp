@@ -27,9 +27,10 @@ class GramForm {
  public:
   /// @param X     exact products with the data
   /// @param bits  precision of the reduction
+  /// @param threads  of the products with the k x k matrices
   /// @param rank  numerical rank of X: singular values beyond it count as zero in Pi
   GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits, std::size_t rank,
-           const Poll& poll);
+           unsigned threads, const Poll& poll);
 
   [[nodiscard]] Bits bits() const { return form_.t.diagonal.bits(); }
   [[nodiscard]] std::size_t order() const { return form_.t.diagonal.size(); }
