@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mpsharp.errors import OutputError
+from mpsharp.errors import OutputError, check_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,14 +52,24 @@ def new_figure(size: tuple[float, float] = SIZE) -> Figure:
 
 
 def colours(count: int) -> list[Any]:
-    """Return `count` colours of cividis, dark to light: readable with any colour vision, and in grey."""
+    """Return `count` colours of viridis, dark to light: readable with any colour vision, and in grey."""
     from matplotlib import colormaps
 
-    return [colormaps["cividis"](x) for x in np.linspace(0.0, 0.88, max(count, 1))]
+    return [colormaps["viridis"](x) for x in np.linspace(0.0, 0.88, max(count, 1))]
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure; the ending of `path` chooses the kind of file."""
+    """Write a figure; the ending of `path` chooses the kind of file.
+
+    Raises
+    ------
+    UnknownNameError
+        An ending of no known kind.
+    OutputError
+        The file cannot be written.
+    """
+    kinds = sorted(figure.canvas.get_supported_filetypes())
+    check_name("kind of picture", Path(path).suffix.removeprefix(".").lower(), kinds)
     try:
         figure.savefig(path, dpi=160)
     except OSError as error:
@@ -76,15 +86,32 @@ def log_axis(axes: Axes, log10_values: Sequence[npt.NDArray[np.float64]]) -> Non
         axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"$10^{{{x:g}}}$"))
         return
-    ticks = {
-        k + math.log10(digit): rf"${digit}\times10^{{{k}}}$" if digit > 1 else f"$10^{{{k}}}$"
-        for k in range(math.floor(low), math.ceil(high) + 1)
-        for digit in (1, 2, 5)
-    }
+    margin = 0.05 * max(high - low, 0.1)
+    low, high = low - margin, high + margin
+    ticks = _short_log_ticks(low, high)
     axes.yaxis.set_major_locator(FixedLocator(list(ticks)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: ticks.get(x, "")))
-    margin = 0.05 * max(high - low, 0.1)
-    axes.set_ylim(low - margin, high + margin)
+    axes.set_ylim(low, high)
+
+
+def _short_log_ticks(low: float, high: float) -> dict[float, str]:
+    """Positions and labels on a log10 axis over few decades: 1, 2, 5 times 10^k, or round steps below one."""
+    from matplotlib.ticker import MaxNLocator
+
+    numbers = [(digit, k) for k in range(math.floor(low), math.ceil(high) + 1) for digit in (1.0, 2.0, 5.0)]
+    if sum(low <= k + math.log10(digit) <= high for digit, k in numbers) < 3:
+        k = math.floor((low + high) / 2)
+        scaled = MaxNLocator(nbins=6).tick_values(10 ** (low - k), 10 ** (high - k))
+        numbers = [(float(digit), k) for digit in scaled if digit > 0]
+    return {k + math.log10(digit): _tick_text(digit, k) for digit, k in numbers}
+
+
+def _tick_text(digit: float, k: int) -> str:
+    if abs(k) <= 3:
+        return f"{digit * 10.0**k:.6g}"
+    if digit == 1:
+        return f"$10^{{{k}}}$"
+    return rf"${digit:.6g}\times10^{{{k}}}$"
 
 
 def draw_loss(axes: Axes, runs: Mapping[str, Drawable]) -> None:
@@ -93,8 +120,8 @@ def draw_loss(axes: Axes, runs: Mapping[str, Drawable]) -> None:
     for (label, run), colour, style in zip(runs.items(), colours(len(runs)), _styles(len(runs)), strict=True):
         values = run.log2_loss * math.log10(2)
         drawn.append(values)
-        axes.plot(run.step, values, color=colour, label=label, **style)
-        _mark_catapult(axes, run, values, colour)
+        _draw_line(axes, run, values, color=colour, label=label, **style)
+        _mark_events(axes, run, values, colour)
     log_axis(axes, drawn)
     axes.set_ylabel("loss")
 
@@ -104,30 +131,47 @@ def draw_sharpness(axes: Axes, runs: Mapping[str, Drawable]) -> None:
     limit = max(run.stability_limit for run in runs.values())
     top = limit
     for (label, run), colour, style in zip(runs.items(), colours(len(runs)), _styles(len(runs)), strict=True):
-        axes.plot(run.step, run.sharpness, color=colour, label=label, **style)
-        _mark_catapult(axes, run, run.sharpness, colour)
+        _draw_line(axes, run, run.sharpness, color=colour, label=label, **style)
+        _mark_events(axes, run, run.sharpness, colour)
         end = run.catapult_record if run.status == "diverged" else None
         seen = run.sharpness[:end]
         seen = seen[np.isfinite(seen)]
         top = max(top, float(seen.max(initial=0.0)))
     axes.axhline(limit, color=LIMIT_COLOUR, linestyle="--", linewidth=1, label="2 / step size")
+    for mark, meaning in (("o", "catapult"), ("X", "diverged")):
+        if any(_events(run)[mark] is not None for run in runs.values()):
+            axes.plot([], [], mark, color=LIMIT_COLOUR, markeredgecolor="white", label=meaning)
     axes.set_ylim(0, 1.15 * top)
     axes.set_ylabel("sharpness (1 / step size)")
 
 
 def _styles(count: int) -> list[dict[str, Any]]:
-    patterns = ["-", (0, (6, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)), (0, (1, 1))]
+    patterns: list[Any] = ["-", (0, (6, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)), (0, (1, 1))]
     return [{"linewidth": 1.5, "linestyle": patterns[i % len(patterns)]} for i in range(count)]
 
 
-def _mark_catapult(axes: Axes, run: Drawable, values: npt.NDArray[np.float64], colour: Any) -> None:
-    record = run.catapult_record
-    if record is not None and np.isfinite(values[record]):
-        axes.plot(run.step[record], values[record], "o", color=colour, markeredgecolor="white", markersize=6)
+def _draw_line(axes: Axes, run: Drawable, values: npt.NDArray[np.float64], **style: Any) -> None:
+    """Draw a curve; a single point, which has no line, as a dot."""
+    marker = "." if len(values) == 1 else "None"
+    axes.plot(run.step, values, marker=marker, **style)
+
+
+def _events(run: Drawable) -> dict[str, int | None]:
+    """Return the record to put each mark on: the catapult, and the last finite loss if diverged."""
+    finite = np.flatnonzero(np.isfinite(run.log2_loss))
+    end = int(finite[-1]) if run.status == "diverged" and finite.size else None
+    return {"o": run.catapult_record, "X": end}
+
+
+def _mark_events(axes: Axes, run: Drawable, values: npt.NDArray[np.float64], colour: Any) -> None:
+    for mark, record in _events(run).items():
+        if record is not None and np.isfinite(values[record]):
+            x, y = run.step[record], values[record]
+            axes.plot(x, y, mark, color=colour, markeredgecolor="white", markersize=7, zorder=3)
 
 
 def curves(runs: Mapping[str, Drawable], title: str) -> Figure:
-    """Return loss above sharpness for several runs; a dot marks each catapult."""
+    """Return loss above sharpness for several runs; a dot marks each catapult, a cross each divergence."""
     figure = new_figure()
     above, below = figure.subplots(2, 1, sharex=True)
     draw_loss(above, runs)
