@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpsharp.errors import ConfigurationError, NonFiniteError, PrecisionError, ShapeError
-from mpsharp.exact import ExactArray, as_exact_input, exact_decimal
+from mpsharp.exact import ExactArray, as_exact_input, exact_decimal, exact_text
 
 precisions = st.integers(2, 4096) | st.sampled_from([2, 24, 53, 63, 64, 65, 113, 127, 128, 129, 256])
 doubles = st.floats(allow_nan=False, allow_infinity=False)
@@ -392,3 +392,16 @@ def test_as_exact_input_of_exact_arrays():
 def test_as_exact_input_names_the_first_bad_index(bad):
     with pytest.raises(NonFiniteError, match=r"X: expected finite numbers, got .* at index \[1, 0\]"):
         as_exact_input([[1.0, 2.0], [bad, bad]], "X")
+
+
+@pytest.mark.parametrize(
+    "value", [Fraction(1, 3), gmpy2.mpq(-22, 7), Fraction(1, 8), 0.1, "1/3", gmpy2.mpfr("0.1", 90)]
+)
+def test_exact_text_is_read_back_exactly(value):
+    text = exact_text(value)
+    assert ExactArray.from_any(text, 500).identical(ExactArray.from_any(value, 500))
+
+
+def test_bool_is_no_number():
+    with pytest.raises(ConfigurationError, match="bool"):
+        ExactArray.from_any([True, 1.0], 53)

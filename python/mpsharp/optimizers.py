@@ -8,7 +8,7 @@ from typing import Any
 
 from mpsharp import _scalar
 from mpsharp.errors import ConfigurationError, check_name
-from mpsharp.exact import exact_decimal
+from mpsharp.exact import exact_text
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,12 @@ class GD:
     ----------
     step_size : float, str, Fraction, gmpy2.mpfr
         η > 0. A float means its binary value, text its decimal value ("0.1" is one tenth, rounded
-        once to the format of the run). Its decimal expansion must be finite, so that results can say
-        exactly which step size they used.
+        once to the format of the run), or that of a ratio ("1/3").
 
     Raises
     ------
     ConfigurationError
-        step_size is not a finite number above 0, or a ratio such as 1/3.
+        step_size is not a finite number above 0, or has a binary exponent beyond ±1,000,000.
 
     Examples
     --------
@@ -43,7 +42,7 @@ class GD:
         if number is None or number.kind != _scalar.REGULAR or number.sign < 0:
             raise ConfigurationError(f"step_size: expected a finite number above 0, got {self.step_size!r}")
         try:
-            _decimal(self.step_size)
+            _text(self.step_size)
         except ConfigurationError as error:
             raise ConfigurationError(f"step_size: {error}") from None
 
@@ -56,16 +55,19 @@ class GD:
             return float("inf")
 
     def config(self) -> dict[str, Any]:
-        """Return what `from_config` needs, ready for JSON. `float` takes the step size."""
-        step_size = float(self.step_size) if isinstance(self.step_size, float) else _decimal(self.step_size)
+        """Return what `from_config` needs, ready for JSON.
+
+        `float` takes the step size, except the text of a ratio whose decimals never end ("1/3").
+        """
+        step_size = float(self.step_size) if isinstance(self.step_size, float) else _text(self.step_size)
         return {"name": "GD", "step_size": step_size}
 
 
-def _decimal(step_size: object) -> str:
-    """Exact decimal text of a positive number; a ratio given as text ("1/8") is worked out."""
+def _text(step_size: object) -> str:
+    """Exact text of a positive number; a ratio given as text ("1/8") is worked out where its decimals end."""
     if isinstance(step_size, str) and "/" in step_size:
         step_size = _scalar.to_fraction(_scalar.decompose(step_size))
-    return exact_decimal(step_size)
+    return exact_text(step_size)
 
 
 def from_config(config: Mapping[str, Any]) -> GD:
