@@ -90,7 +90,7 @@ def test_corners_come_back(tmp_path_factory, bits, values):
 
 def test_exact_problems_come_back(tmp_path):
     problem = Problem(
-        X=[["0.1", 2], [gmpy2.mpfr("0.1", 200), 1e-300]],
+        X=[["0.1", "1/3"], [gmpy2.mpfr("0.1", 200), 1e-300]],
         y=[1, Fraction(1, 8)],
         u=["0.3", 0.3],
         v=[gmpy2.mpfr(1) / 3],

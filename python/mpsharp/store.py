@@ -12,11 +12,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import gmpy2
 import numpy as np
 
 from mpsharp.errors import MpsharpError, OutputError, StoreError
-from mpsharp.exact import ExactArray, exact_decimal
+from mpsharp.exact import ExactArray, exact_text
 from mpsharp.formats import Format
 from mpsharp.optimizers import from_config
 from mpsharp.problems import Problem
@@ -56,7 +55,7 @@ def save(trajectory: Trajectory, path: str | Path) -> Path:
         if values.dtype == np.float64:
             arrays[f"problem.{name}"] = values
         else:
-            texts = [_exact_text(x) for x in values.ravel()]
+            texts = [exact_text(x) for x in values.ravel()]
             arrays[f"problem.{name}"] = np.array(texts).reshape(values.shape)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
@@ -145,10 +144,6 @@ def _trajectory(manifest: dict[str, Any], arrays: Any) -> Trajectory:
         status_step=manifest["status_step"],
         seconds=manifest["seconds"],
     )
-
-
-def _exact_text(x: Any) -> str:
-    return str(x) if isinstance(x, gmpy2.mpq) else exact_decimal(x)
 
 
 def _manifest_sha256(manifest: dict[str, Any]) -> str:
