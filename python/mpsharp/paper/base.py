@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from mpsharp._text import decimal_text
 from mpsharp._version import versions
+from mpsharp.errors import OutputError
 from mpsharp.output import writable_folder
 from mpsharp.store import write_atomically
 from mpsharp.training import run
@@ -120,6 +121,8 @@ def produce(
     manifest = {
         "figure": name,
         "title": figure.TITLE,
+        "statement": figure.STATEMENT,
+        "status": "made",
         "full": full,
         "seed": seed,
         "runs": {label: dict(curve.config) for label, curve in summary.items()},
@@ -127,8 +130,27 @@ def produce(
         "versions": versions(),
         "seconds": time.perf_counter() - started,
     }
-    write_atomically(folder / f"{name}.json", json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+    write_manifest(folder, manifest)
     return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write ``NAME.json``, NAME being the manifest's "figure".
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    _write(folder / f"{manifest['figure']}.json", text)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error}") from error
 
 
 def _points(summary: Mapping[str, Curve]) -> list[dict[str, Any]]:
@@ -150,4 +172,4 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode())
+    _write(path, text.getvalue())

@@ -10,7 +10,7 @@ from mpsharp._text import text_table
 from mpsharp.errors import DatasetError, check_name
 from mpsharp.output import writable_folder
 from mpsharp.paper import fig06, fig27, fig28, fig29
-from mpsharp.paper.base import produce
+from mpsharp.paper.base import produce, write_manifest
 
 FIGURES: dict[str, ModuleType] = {module.NAME: module for module in (fig06, fig27, fig28, fig29)}
 
@@ -31,6 +31,8 @@ def produce_all(
     report: Callable[[str], None] = print,
 ) -> list[str]:
     """Make several figures; those without data are reported and skipped.
+
+    The manifest of a skipped figure, ``NAME.json``, has the status "skipped" and the reason.
 
     Parameters
     ----------
@@ -59,6 +61,10 @@ def produce_all(
             manifest = produce(FIGURES[name], folder, full=full, seed=seed, progress=progress, report=report)
         except DatasetError as error:
             skipped.append(name)
+            title = FIGURES[name].TITLE
+            write_manifest(
+                folder, {"figure": name, "title": title, "status": "skipped", "reason": str(error)}
+            )
             report(f"{name}: skipped: no data ({type(error).__name__}: {error})")
         else:
             report(f"{name}: {folder / (name + '.png')} ({manifest['seconds']:.0f} s)")
