@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import mpsharp
-from mpsharp import GD, Format, Problem, problems
+from mpsharp import GD, Format, Problem, problems, training
 from mpsharp.errors import (
     ConfigurationError,
     NonFiniteError,
@@ -147,12 +147,21 @@ def test_exponent_range_and_flags_of_gmpy2_are_left_alone():
 
 
 @pytest.mark.parametrize("format", [512, "float64"])
-def test_ctrl_c_within_a_second_keeps_the_records(format):
+def test_ctrl_c_within_a_second_keeps_the_records(format, monkeypatch):
     problem = problems.appendix_d(n=100, limit_ratio=0.5)
     sent = []
+    recording = threading.Event()
+    original = training._Recorder.add
+
+    def add(self, runner):
+        original(self, runner)
+        recording.set()
+
+    monkeypatch.setattr(training._Recorder, "add", add)
 
     def interrupt():
-        time.sleep(1.0)
+        recording.wait()
+        time.sleep(0.3)
         sent.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 

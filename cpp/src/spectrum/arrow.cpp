@@ -129,6 +129,22 @@ class Shifted {
     mpfr_div(out, out, norm, MPFR_RNDN);
   }
 
+  /// mixed <- <q, q0> and square <- <q, q> for q = (y, x), q0 = (y0, x0), with one product with M.
+  void inner_products(mpfr_ptr mixed, const Vector& y0, const Vector& x0, mpfr_ptr square,
+                      const Vector& y, const Vector& x) {
+    if (arrow_.metric != nullptr) {
+      multiply(rhs_, scratch_, *arrow_.metric, y);
+    } else {
+      copy(rhs_, y);
+    }
+    inner(mixed, scratch_, y0, rhs_);
+    inner(square, scratch_, y, rhs_);
+    for (std::size_t i = 0; i < m_; ++i) {
+      add_product(mixed, scratch_, x0[i], x[i]);
+      add_product(square, scratch_, x[i], x[i]);
+    }
+  }
+
   /// out <- (y, x)'(y2, x2) in the arrow's inner product.
   void inner_product(mpfr_ptr out, const Vector& y, const Vector& x, const Vector& y2,
                      const Vector& x2) {
@@ -418,24 +434,16 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   // word.
   const auto iterate = [&](bool eager) {
     for (int pass = 0; pass < 40; ++pass) {
-      shifted.inner_product(norm, pair.y, pair.x, pair.y, pair.x);
-      if (mpfr_sgn(norm.get()) <= 0) return;
-      mpfr_rec_sqrt(norm, norm, MPFR_RNDN);
-      for (std::size_t i = 0; i < k; ++i) mpfr_mul(pair.y[i], pair.y[i], norm, MPFR_RNDN);
-      for (std::size_t i = 0; i < m; ++i) mpfr_mul(pair.x[i], pair.x[i], norm, MPFR_RNDN);
-      if (pass > 0) {
-        if (pass > 1 && mpfr_cmpabs(step, tolerance) <= 0) return;
-        if (eager && 3 * (exponent - exponent_of(step)) > accuracy + 32) return;
-      }
       copy(y0, pair.y);
       copy(x0, pair.x);
       shifted.factor(pair.value);
       shifted.solve(pair.y, pair.x);
-      shifted.inner_product(step, pair.y, pair.x, y0, x0);
-      shifted.inner_product(norm, pair.y, pair.x, pair.y, pair.x);
+      shifted.inner_products(step, y0, x0, norm, pair.y, pair.x);
       mpfr_div(step, step, norm, MPFR_RNDN);
       mpfr_sub(pair.value, pair.value, step, MPFR_RNDN);
       poll();
+      if (mpfr_number_p(step) == 0 || (pass > 1 && mpfr_cmpabs(step, tolerance) <= 0)) return;
+      if (eager && 3 * (exponent - exponent_of(step)) > accuracy + 8) return;
     }
   };
   const auto start_from = [&](const Mpfr& value) {

@@ -187,7 +187,7 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
     mpfr_mul(arrow.a.diagonal[i], form_.t.diagonal[i], a, MPFR_RNDN);
     if (i + 1 < k) mpfr_mul(arrow.a.off_diagonal[i], form_.t.off_diagonal[i], a, MPFR_RNDN);
   }
-  const TopEigenpair pair = top_eigenpair(arrow, precision.value() + 40, poll);
+  const TopEigenpair pair = top_eigenpair(arrow, precision.value() + 24, poll);
   mpfr_set(out.sharpness, pair.value, MPFR_RNDN);
 
   // Residual with the matrix A itself, not its tridiagonal form.

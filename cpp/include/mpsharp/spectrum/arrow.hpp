@@ -25,7 +25,7 @@ struct Arrow {
 struct TopEigenpair {
   Mpfr value;
   Vector y;  ///< k entries
-  Vector x;  ///< m entries; (y, x) has norm 1 in the inner product of the arrow
+  Vector x;  ///< m entries; (y, x) is not normalised
 };
 
 /// The largest eigenvalue of the arrow to about `accuracy` bits of the largest entry, by Rayleigh
