@@ -199,7 +199,7 @@ def finite(values: list[Any]) -> bool:
 def mpmath_run(
     problem: Any, bits: int, steps: int, *, arithmetic: str = "exact", ieee: bool = False
 ) -> list[OracleState]:
-    """The states of a run with `problem.optimizer`, from step 0 to `steps`; up to the first non-finite loss."""
+    """States of a run with `problem.optimizer`, from step 0 to `steps` or the first non-finite loss."""
     rn = Rounded(bits, arithmetic=arithmetic, ieee=ieee)
     X = [[rn.enter(x) for x in row] for row in problem.X]
     y, u, v = ([rn.enter(x) for x in part] for part in (problem.y, problem.u, problem.v))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gmpy2
 import mpmath
-import oracles
 from hypothesis import given
+
+import oracles
 from strategies import problems
 
 
@@ -57,9 +58,7 @@ def test_the_rounded_step_tends_to_the_exact_one(problem):
     # Exponents in these problems span less than 2**1000, so that 4000 bits leave no cancellation unresolved.
     X, y, u, v = exact_parts(problem)
     step_size = oracles.rational(problem.optimizer.step_size)
-    exact = [
-        x - step_size * slope for x, slope in zip(u + v, oracles.gradient(X, y, u, v), strict=True)
-    ]
+    exact = [x - step_size * slope for x, slope in zip(u + v, oracles.gradient(X, y, u, v), strict=True)]
     for arithmetic in ("sequential", "exact"):
         before, after = oracles.mpmath_run(problem, 4000, 1, arithmetic=arithmetic)
         assert abs(gmpy2.mpq(before.loss) - oracles.loss(X, y, u, v)) <= before.loss / gmpy2.mpq(2) ** 2000
@@ -75,7 +74,10 @@ def test_sharpness_bounds_every_rayleigh_quotient_and_is_a_root(problem):
     size = max(abs(x) for row in H for x in row)
     with mpmath.workprec(264):
         slack = mpmath.mpf(2) ** -200 * (1 + float(size))
-        assert all(top >= mpmath.mpf(int(H[k][k].numerator)) / int(H[k][k].denominator) - slack for k in range(len(H)))
+        assert all(
+            top >= mpmath.mpf(int(H[k][k].numerator)) / int(H[k][k].denominator) - slack
+            for k in range(len(H))
+        )
         shifted = mpmath.matrix(
             [[mpmath.mpf(int(x.numerator)) / int(x.denominator) for x in row] for row in H]
         ) - top * mpmath.eye(len(H))

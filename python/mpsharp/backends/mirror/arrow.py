@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 _EPS = 2.0**-52
 _MOST_ITERATIONS = 100
+# The matrix is scaled to parts of norm at most 1, so that its norm is at most 2, and λ − a at most 2.
+_LARGEST_ZERO = 2.0
+# Squares of border entries in a matrix of norm about 1; large enough for μ ≥ _NEGLIGIBLE/2 not to underflow.
+_NEGLIGIBLE = 2.0**-1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +57,19 @@ def top_eigenpair(arrow: Arrow) -> tuple[float, Float64Array]:
     size = max(
         float(np.max(np.abs(arrow.poles))),
         float(np.max(np.abs(arrow.G))),
-        float(np.linalg.norm(arrow.b) * np.linalg.norm(arrow.w)),
+        math.hypot(*arrow.b) * math.hypot(*arrow.w),
     )
     if not np.isfinite(size):
         return np.nan, np.full(len(arrow.poles) + len(arrow.w), np.nan)
     exponent = int(np.frexp(size)[1])
-    value, vector = _top_eigenpair_scaled(_normalised(arrow, exponent))
-    return float(np.ldexp(value, exponent)), vector / np.linalg.norm(vector)
+    with np.errstate(all="ignore"):
+        value, vector = _top_eigenpair_scaled(_normalised(arrow, exponent))
+        return float(np.ldexp(value, exponent)), vector / math.hypot(*vector)
 
 
 def _normalised(arrow: Arrow, exponent: int) -> Arrow:
     """Scale the matrix by 2**-exponent and make w a unit vector."""
-    norm = np.linalg.norm(arrow.w)
+    norm = math.hypot(*arrow.w)  # unlike np.linalg.norm, safe from overflow and underflow
     w = arrow.w / norm if norm > 0 else np.zeros_like(arrow.w)
     b = np.ldexp(arrow.b * norm, -exponent)
     return Arrow(np.ldexp(arrow.poles, -exponent), b, w, np.ldexp(arrow.G, -exponent))
@@ -73,10 +79,12 @@ def _top_eigenpair_scaled(arrow: Arrow) -> tuple[float, Float64Array]:
     top = int(np.argmax(arrow.poles))
     a = float(arrow.poles[top])
     squares = arrow.b**2
-    used = squares > 0
+    used = squares > _NEGLIGIBLE
     b, squares, gaps = arrow.b[used], squares[used], (a - arrow.poles)[used]
     at_pole = float(np.sum(squares[gaps == 0]))
-    mu = max(_left_of_zero(arrow, top, at_pole), 0.0)
+    low, mu = _left_of_zero(arrow, top, at_pole)
+    high = _LARGEST_ZERO
+    after_newton = False
     for _ in range(_MOST_ITERATIONS):
         terms = squares / (mu + gaps)
         values, vectors = np.linalg.eigh(arrow.G + np.sum(terms) * np.outer(arrow.w, arrow.w))
@@ -84,11 +92,16 @@ def _top_eigenpair_scaled(arrow: Arrow) -> tuple[float, Float64Array]:
         psi = float(values[-1]) - a - mu
         if mu == 0 and psi <= 0:
             return a, _unit(len(arrow.poles) + len(q), top)
-        slope = 1 + float(np.sum(terms / (mu + gaps))) * float(arrow.w @ q) ** 2
-        change = psi / slope
-        # Right of the zero only by rounding errors or in the first step, which may then pass the pole.
-        mu = mu + change if mu + change > 0 else (mu / 2 if at_pole > 0 else 0.0)
-        if abs(change) <= _EPS * mu or abs(psi) <= _EPS * (abs(a) + mu):
+        low, high = (mu, high) if psi > 0 else (low, mu)
+        change = psi / (1 + float(np.sum(terms / (mu + gaps))) * float(arrow.w @ q) ** 2)
+        # A Newton step ends left of the zero. If ψ then says otherwise, only rounding errors remain.
+        done = abs(change) <= _EPS * mu or (after_newton and change <= 0)
+        # Far left of the zero of something like 1/μ, Newton only doubles μ; far right, it passes the pole.
+        middle = math.sqrt(low * high)
+        slow = mu / 2 < change < middle - mu or mu + change < low
+        after_newton = not slow
+        mu = middle if slow else mu + change
+        if done:
             vector = np.zeros(len(arrow.poles) + len(q))
             vector[: len(arrow.poles)][used] = b * float(arrow.w @ q) / (mu + gaps)
             vector[len(arrow.poles) :] = q
@@ -97,22 +110,23 @@ def _top_eigenpair_scaled(arrow: Arrow) -> tuple[float, Float64Array]:
     return float(values[-1]), vectors[:, -1]
 
 
-def _left_of_zero(arrow: Arrow, top: int, at_pole: float) -> float:
-    """Return a lower bound of the zero of ψ, up to rounding errors: a largest eigenvalue on a subspace.
+def _left_of_zero(arrow: Arrow, top: int, at_pole: float) -> tuple[float, float]:
+    """Return a lower bound of the zero of ψ and a first guess: largest eigenvalues on subspaces.
 
-    The two-dimensional one of the pole and w gives μ without cancellation; that of the pole, the rest of b
-    and the whole last block is close to the answer when few poles matter.
+    The one on the pole and w gives a bound without cancellation, however small; half of it is safe from
+    rounding errors. The one on the pole, the rest of b and the whole last block is close to the zero when few
+    poles matter, but for rounding errors.
     """
     a = arrow.poles[top]
-    half = (a - arrow.w @ arrow.G @ arrow.w) / 2
-    root = np.hypot(half, np.sqrt(at_pole))
-    two_dimensional = float(at_pole / (half + root) if half > 0 else root - half)
+    half = float(a - arrow.w @ arrow.G @ arrow.w) / 2
+    root = math.hypot(half, math.sqrt(at_pole))
+    bound = at_pole / (half + root) if half > 0 else root - half
     rest = arrow.b.copy()
     rest[top] = 0
-    norm = np.linalg.norm(rest)
+    norm = math.hypot(*rest)
     pole_of_rest = np.sum(arrow.poles * (rest / norm) ** 2) if norm > 0 else a
-    small = Arrow(np.array([a, pole_of_rest]), np.array([arrow.b[top], norm]), arrow.w, arrow.G)
-    return max(two_dimensional, float(np.linalg.eigvalsh(small.dense())[-1] - a))
+    small = Arrow(np.array([a, pole_of_rest]), np.array([arrow.b[top], norm]), arrow.w, arrow.G).dense()
+    return bound / 2, max(bound, float(np.linalg.eigvalsh(small)[-1] - a) - 2 * len(small) * _EPS)
 
 
 def _unit(length: int, index: int) -> Any:

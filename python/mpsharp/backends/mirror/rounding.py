@@ -44,5 +44,6 @@ def to_dtype(values: npt.NDArray[Any], dtype: npt.DTypeLike, name: str) -> Array
     if not finite.all():
         index = tuple(int(i) for i in np.argwhere(~finite)[0])
         place = f"{name}[{', '.join(map(str, index))}]"
-        raise NonFiniteError(f"{place}: expected a number within {kind.name}'s range, got {values[index]}")
+        value = f"{gmpy2.mpfr(values[index]):.6g}"
+        raise NonFiniteError(f"{place}: expected a number within {kind.name}'s range, got {value}")
     return result

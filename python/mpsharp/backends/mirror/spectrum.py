@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,8 +80,7 @@ class Spectrum:
         x_u, x_v = self._right.T @ vector[: len(self._sigma)], vector[len(self._sigma) :]
         image_u = c**2 / n * (self._X.T @ (self._X @ x_u)) + border * (w @ x_v)
         image_v = w * (border @ x_u) + G @ x_v
-        residual = np.hypot(np.linalg.norm(image_u - value * x_u), np.linalg.norm(image_v - value * x_v))
-        return value, float(residual)
+        return value, math.hypot(*(image_u - value * x_u), *(image_v - value * x_v))
 
 
 def products_of_all_but_two(v: npt.NDArray[Any]) -> npt.NDArray[Any]:
