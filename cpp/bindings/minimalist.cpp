@@ -127,13 +127,16 @@ void register_minimalist(py::module_& m) {
       .def(
           "observe",
           [](const GramForm& form, const Vector& u, const Vector& v, const Vector& y, long bits) {
-            Observation seen = without_gil(
+            const Observation seen = without_gil(
                 [&](const Poll& poll) { return form.observe(u, v, y, Bits(bits), poll); });
-            return py::make_tuple(as_vector(seen.sharpness), as_vector(seen.residual),
-                                  std::move(seen.imbalance));
+            Vector out(2 + v.size(), Bits(bits));
+            mpfr_set(out[0], seen.sharpness, MPFR_RNDN);
+            mpfr_set(out[1], seen.residual, MPFR_RNDN);
+            copy(out.span().subspan(2), seen.imbalance);
+            return out;
           },
           py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"),
-          "(sharpness, residual, imbalance) at `bits`.");
+          "Sharpness, its residual, then the imbalance of each layer, at `bits`.");
 
   py::class_<GradientDescent>(m, "GradientDescent", "Gradient descent of the minimalist model.")
       .def(py::init([](const Data& data, const Vector& y, const Vector& u, const Vector& v,

@@ -255,7 +255,21 @@ class ExactArray:
         limb_key = key
         if isinstance(key, tuple) and any(item is Ellipsis for item in key):
             limb_key = (*key, slice(None))
-        return ExactArray(self.bits, self.sign[key], self.kind[key], self.exponent[key], self.limbs[limb_key])
+        return ExactArray._trusted(
+            self.bits,
+            *(np.asarray(part[key]) for part in (self.sign, self.kind, self.exponent)),
+            np.asarray(self.limbs[limb_key]),
+        )
+
+    @classmethod
+    def _trusted(cls, bits: int, *parts: NDArray[Any]) -> ExactArray:
+        """Make an array of parts (sign, kind, exponent, limbs) that are known to fit, unchecked."""
+        out = object.__new__(cls)
+        object.__setattr__(out, "bits", bits)
+        for name, array in zip(_FIELDS, parts, strict=True):
+            array.flags.writeable = False
+            object.__setattr__(out, name, array)
+        return out
 
     def __repr__(self) -> str:
         return f"ExactArray(bits={self.bits}, shape={self.shape})"

@@ -31,7 +31,7 @@ def to_core(numbers: ExactArray) -> _core.Vector:
 
 def from_core(vector: _core.Vector) -> ExactArray:
     """Copy a vector out of the core."""
-    return ExactArray(*vector.parts())
+    return ExactArray._trusted(*vector.parts())  # the core normalises its numbers
 
 
 def scalar_from_core(vector: _core.Vector) -> ExactArray:
@@ -79,14 +79,13 @@ class MpfrRunner:
 
     def observe(self) -> dict[str, ExactArray]:
         """Return loss, sharpness with its residual, and imbalance at the present step."""
-        sharpness, residual, imbalance = self._gram_form().observe(
-            self._run.u, self._run.v, self._y, self._bits
-        )
+        seen = self._gram_form().observe(self._run.u, self._run.v, self._y, self._bits)
+        values = from_core(seen)
         return {
             "loss": scalar_from_core(self._run.loss),
-            "sharpness": scalar_from_core(sharpness),
-            "sharpness_residual": scalar_from_core(residual),
-            "imbalance": from_core(imbalance),
+            "sharpness": values[0],
+            "sharpness_residual": values[1],
+            "imbalance": values[2:],
         }
 
     def parameters(self) -> tuple[ExactArray, ExactArray]:
@@ -105,8 +104,9 @@ class MpfrRunner:
                     rounded = self._problem.X.astype(np.float64)
                 rank, condition = rank_and_condition(rounded)
                 rank = min(rank, self._problem.rank)
-                # Pi is read from a system with the square of X's condition number.
-                bits = self._bits + GUARD_BITS + 2 * condition
+                # Unless Pi is the identity it is read from a system with the square of X's condition.
+                extra = 0 if rank == self._problem.n_features else 2 * condition
+                bits = self._bits + GUARD_BITS + extra
                 cache[key] = _core.GramForm(self._data, bits, rank)
             self._form = cache[key]
         return self._form
