@@ -44,30 +44,6 @@ unsigned split(std::uint64_t* limbs, std::size_t n_limbs, ConstSpan numbers, std
   return negative;
 }
 
-/// Packs n limbs of 52 bits (in two's complement, stride 8) into 64-bit limbs; returns the sign and
-/// leaves the magnitude.
-bool pack(std::vector<mp_limb_t>& out, const std::uint64_t* limbs, std::size_t n) {
-  const std::size_t size = (52 * n + 63) / 64;
-  out.resize(size);
-  const bool negative = (limbs[lanes * (n - 1)] >> 51 & 1U) != 0;
-  const std::uint64_t fill = negative ? ~std::uint64_t{0} : 0;
-  const auto limb = [&](std::size_t l) { return l < n ? limbs[lanes * l] : fill; };
-  for (std::size_t word = 0; word < size; ++word) {
-    const std::size_t l = 64 * word / 52;
-    const std::size_t shift = 64 * word % 52;
-    std::uint64_t value = limb(l) >> shift | limb(l + 1) << (52 - shift);
-    if (shift > 40) value |= limb(l + 2) << (104 - shift);
-    out[word] = value;
-  }
-  if (negative) {
-    // Bits above the last limb must be set too; `limb` supplies them only from whole limbs.
-    const std::size_t used = 52 * n - 64 * (size - 1);
-    if (used < 64) out[size - 1] |= fill << used;
-    mpn_neg(out.data(), out.data(), static_cast<mp_size_t>(size));
-  }
-  return negative;
-}
-
 }  // namespace
 
 RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels,
@@ -149,7 +125,8 @@ void RnsProducts::finish(Vector& out, std::size_t first, std::size_t count, cons
                          Workspace& workspace) const {
   kernels_.reconstruct(workspace.limbs.data(), basis, residues);
   for (std::size_t i = 0; i < count; ++i) {
-    const bool negative = pack(workspace.words, workspace.limbs.data() + i, basis.size + 2);
+    const bool negative =
+        join52(workspace.words, workspace.limbs.data() + i, lanes, basis.size + 2);
     mpfr_ptr result = out[first + i];
     round_limbs(result, workspace.words.data(), workspace.words.size(), negative, exponent);
     if (mpfr_zero_p(result)) {
