@@ -12,8 +12,9 @@ namespace mpsharp {
 namespace {
 
 constexpr std::size_t lanes = RnsKernels::lanes;
-/// Outputs of one piece of work of the transposed product.
-constexpr std::size_t piece_columns = RnsKernels::max_width;
+constexpr std::uint64_t two51 = std::uint64_t{1} << 51;
+
+__extension__ typedef unsigned __int128 Wide;
 
 std::size_t round_up(std::size_t n, std::size_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
@@ -27,7 +28,7 @@ std::size_t limbs52(const Grid& grid) {
 /// Beyond, a few entries of odd magnitude would make all the others slow and large.
 std::size_t prime_limit(Bits a, Bits b) {
   const auto bits = static_cast<std::size_t>(a.value() + b.value());
-  return std::min(RnsBasis::limit, 48 + 4 * bits / 52);
+  return std::min(RnsBasis::limit, 48 + 4 * bits / 51);
 }
 
 /// Splits up to eight numbers into limbs[8 l + i]; returns their signs as bits.
@@ -80,12 +81,16 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
     return scalar_product(out, x, transposed, poll);
   }
   const RnsBasis::View basis = RnsBasis::of_size(size).view();
-  extend(basis, poll);
+  const bool is_split = split_matrix(basis, poll);
+  if (!is_split) extend(basis, poll);
   const std::size_t stride = round_up(x.size(), lanes);
   convert(x, grid, basis, stride, poll);
+  if (is_split) find_starts(basis, stride);
 
   const std::int64_t exponent = grid_.low + grid.low;
-  const std::size_t piece_size = transposed ? piece_columns : lanes;
+  const std::size_t piece_size = !transposed ? lanes
+                                 : is_split  ? RnsKernels::split_width
+                                             : RnsKernels::max_width;
   const auto work = [&](std::size_t piece, unsigned worker) {
     Workspace& workspace = workspaces_[worker];
     workspace.residues.reserve(size * piece_size);
@@ -93,14 +98,26 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
     workspace.limbs.reserve((size + 2) * lanes);
     const std::size_t first = piece * piece_size;
     const std::size_t count = std::min(piece_size, out.size() - first);
-    for (std::size_t q = 0; q < size; ++q) {
+    const std::size_t offset = transposed ? first : first * stride_;
+    const std::size_t step = is_split ? RnsKernels::split_primes : 1;
+    for (std::size_t q = 0; q < size; q += step) {
       std::uint64_t* to = workspace.residues.data() + q * piece_size;
-      if (transposed) {
-        kernels_.columns(to, matrices_[q].data() + first, stride_, round_up(count, lanes),
-                         vector_.data() + q * stride, x.size(), basis.c[q]);
+      const std::uint64_t* right = vector_.data() + q * stride;
+      if (is_split) {
+        const RnsKernels::Split entries{
+            low_.data() + offset, high_.size() == 0 ? nullptr : high_.data() + offset, stride_};
+        const RnsKernels::Primes primes{std::min(step, size - q), basis.c + q, start_.data() + q};
+        if (transposed) {
+          kernels_.split_columns(to, piece_size, entries, round_up(count, lanes), right, stride,
+                                 x.size(), primes);
+        } else {
+          kernels_.split_rows(to, entries, count, right, stride, stride, primes);
+        }
+      } else if (transposed) {
+        kernels_.columns(to, matrices_[q].data() + offset, stride_, round_up(count, lanes), right,
+                         x.size(), basis.c[q]);
       } else {
-        kernels_.rows(to, matrices_[q].data() + first * stride_, stride_, count,
-                      vector_.data() + q * stride, stride, basis.c[q]);
+        kernels_.rows(to, matrices_[q].data() + offset, stride_, count, right, stride, basis.c[q]);
       }
     }
     for (std::size_t start = 0; start < count; start += lanes) {
@@ -151,6 +168,51 @@ void RnsProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
     }
   };
   pool_.run(out.size(), work, poll);
+}
+
+bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) const {
+  // An integer in [0, 2^(width + 1)) has high < 2^(width - 50), so low + c high < 2^52 if
+  // c 2^(width - 50) <= 2^51. The last c is the largest.
+  const std::uint64_t width = grid_.width();
+  if (width + static_cast<std::uint64_t>(std::bit_width(basis.c[basis.size - 1])) > 101) {
+    return false;
+  }
+  if (low_.size() != 0) return true;
+  AlignedWords low(rows() * stride_);
+  AlignedWords high(width >= 51 ? rows() * stride_ : 0);
+  const auto work = [&](std::size_t row, unsigned /*worker*/) {
+    for (std::size_t j = 0; j < columns(); ++j) {
+      mpfr_srcptr entry = (*matrix_)(row, j);
+      std::uint64_t limbs[2];
+      split52(limbs, 1, 2, entry, grid_.low);
+      const Wide magnitude = static_cast<Wide>(limbs[1]) << 52 | limbs[0];
+      const Wide shift = static_cast<Wide>(1) << width;
+      const Wide value = mpfr_signbit(entry) != 0 ? shift - magnitude : shift + magnitude;
+      const std::size_t at = row * stride_ + j;
+      low.data()[at] = static_cast<std::uint64_t>(value) & (two51 - 1);
+      if (high.size() != 0) high.data()[at] = static_cast<std::uint64_t>(value >> 51);
+    }
+  };
+  pool_.run(rows(), work, poll);
+  low_ = std::move(low);
+  high_ = std::move(high);
+  return true;
+}
+
+void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride) const {
+  start_.resize(basis.size);
+  const std::uint64_t width = grid_.width();
+  for (std::size_t q = 0; q < basis.size; ++q) {
+    const std::uint64_t p = two51 - basis.c[q];
+    const std::uint64_t* residues = vector_.data() + q * stride;
+    Wide sum = 0;
+    for (std::size_t j = 0; j < stride; ++j) sum += residues[j];
+    // Weights reach 2^(52 size), and the primes hold more bits than the matrix is wide.
+    const Wide shift = static_cast<Wide>(basis.weights[q * (basis.size + 1) + width / 52])
+                       << (width % 52);
+    const auto back = static_cast<std::uint64_t>((sum % p) * (shift % p) % p);
+    start_[q] = back == 0 ? 0 : p - back;
+  }
 }
 
 void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
