@@ -43,7 +43,7 @@ void set_random(mpfr_ptr x, Generator& generator) {
 
 /// What the numbers of one problem look like.
 struct Style {
-  enum Kind { full, doubles, integers, ties, sparse, outlier } kind;
+  enum Kind { full, doubles, integers, ties, sparse, outlier, constant } kind;
   std::int64_t spread;  ///< exponents within ± this
   bool paired;          ///< neighbours nearly cancel
   bool special;         ///< NaN and infinities occur
@@ -53,7 +53,7 @@ struct Style {
 Style random_style(Generator& generator) {
   constexpr std::int64_t spreads[] = {0, 1, 3, 20, 60, 110, 300, 1000, 5000};
   Style style{};
-  style.kind = static_cast<Style::Kind>(between(generator, 0, 5));
+  style.kind = static_cast<Style::Kind>(between(generator, 0, 6));
   style.spread = spreads[static_cast<std::size_t>(one_in(generator, 4) ? between(generator, 6, 8)
                                                                        : between(generator, 0, 5))];
   style.paired = one_in(generator, 3);
@@ -89,6 +89,10 @@ void set_number(mpfr_ptr x, const Style& style, Generator& generator) {
       set_random(x, generator);
       if (!one_in(generator, 3)) mpfr_set_zero(x, one_in(generator, 2) ? 1 : -1);
       break;
+    case Style::constant:  // -1, the largest residue; rarely another number, which widens the grid
+      mpfr_set_si(x, -1, MPFR_RNDN);
+      if (one_in(generator, 1000)) set_random(x, generator);
+      return;
     case Style::outlier:
       set_random(x, generator);
       if (one_in(generator, 30)) mpfr_mul_2si(x, x, between(generator, -5000, 5000), MPFR_RNDN);

@@ -7,6 +7,7 @@
 #include "paths.hpp"
 #include "reference.hpp"
 #include "rns_products.hpp"
+#include "sequential_products.hpp"
 
 namespace mpsharp {
 
@@ -64,6 +65,10 @@ std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix
     if (path == KernelPath::ifma) kernels = &rns_ifma;
 #endif
     return std::make_unique<RnsProducts>(std::move(matrix), *kernels, threads);
+  }
+  if (path != KernelPath::reference) {
+    return std::make_unique<SequentialProducts>(std::move(matrix), path == KernelPath::ifma,
+                                                threads);
   }
   return std::make_unique<ReferenceProducts>(std::move(matrix), arithmetic);
 }

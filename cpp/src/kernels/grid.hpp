@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "mpsharp/array.hpp"
 
@@ -36,5 +37,10 @@ Grid grid_of(ConstSpan numbers) noexcept;
 /// @pre x is zero, or regular, a multiple of 2^low and smaller than 2^(low + 52 n_limbs).
 void split52(std::uint64_t* out, std::size_t stride, std::size_t n_limbs, mpfr_srcptr x,
              std::int64_t low) noexcept;
+
+/// The inverse: n limbs of 52 bits in two's complement (the sign is bit 51 of the last) as 64-bit
+/// limbs of the magnitude. Returns whether the integer is negative.
+bool join52(std::vector<mp_limb_t>& out, const std::uint64_t* limbs, std::size_t stride,
+            std::size_t n);
 
 }  // namespace mpsharp

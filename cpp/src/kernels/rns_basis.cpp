@@ -38,13 +38,13 @@ void write_limbs(std::uint64_t* out, std::size_t n_limbs, mpz_ptr value) {
   }
 }
 
-/// c_0 < c_1 < ... with 2^52 - c prime.
+/// c_0 < c_1 < ... with 2^51 - c prime.
 std::unique_ptr<std::uint64_t[]> first_primes() {
   auto c = std::make_unique<std::uint64_t[]>(RnsBasis::limit);
   Integer candidate;
   std::uint64_t next = 1;
   for (std::size_t q = 0; q < RnsBasis::limit; next += 2) {
-    mpz_set_ui(candidate, (std::uint64_t{1} << 52) - next);
+    mpz_set_ui(candidate, (std::uint64_t{1} << 51) - next);
     if (mpz_probab_prime_p(candidate, 25) != 0) c[q++] = next;  // no error is known below 2^64
   }
   return c;
@@ -74,13 +74,13 @@ RnsBasis::RnsBasis(std::size_t size)
   Integer prime;
   for (std::size_t q = 0; q < size; ++q) {
     c_.data()[q] = all_c[q];
-    mpz_mul_ui(modulus, modulus, (std::uint64_t{1} << 52) - all_c[q]);
+    mpz_mul_ui(modulus, modulus, (std::uint64_t{1} << 51) - all_c[q]);
   }
   write_limbs(modulus_.data(), size + 1, modulus);
   Integer cofactor;
   Integer inverse;
   for (std::size_t q = 0; q < size; ++q) {
-    const std::uint64_t p = (std::uint64_t{1} << 52) - all_c[q];
+    const std::uint64_t p = (std::uint64_t{1} << 51) - all_c[q];
     mpz_set_ui(prime, p);
     reciprocal_[q] = 1.0 / static_cast<double>(p);
     mpz_divexact(cofactor, modulus, prime);
@@ -90,7 +90,7 @@ RnsBasis::RnsBasis(std::size_t size)
     Wide power = 1;
     for (std::size_t l = 0; l <= size; ++l) {
       weights_.data()[q * (size + 1) + l] = static_cast<std::uint64_t>(power);
-      power = power * all_c[q] % p;  // 2^52 = c mod p
+      power = power * 2 * all_c[q] % p;  // 2^52 = 2 c mod p
     }
   }
 }

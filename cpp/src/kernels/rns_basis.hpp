@@ -7,23 +7,24 @@
 
 namespace mpsharp {
 
-/// Residue number system of the first `size` primes p_q = 2^52 - c_q below 2^52, with what is
-/// needed to get into and out of it.
+/// Residue number system of the `size` largest primes p_q = 2^51 - c_q below 2^51, with what is
+/// needed to get into and out of it. 51 bits leave one bit for sums that are not reduced yet in the
+/// factors of a 52-bit multiplication.
 ///
-/// The product M of the primes is above 2^(52 size - 1): every c_q is below 2^18 (see limit), so
-/// log2 M > 52 size - size * 2^18 / 2^52 * 1.5.
+/// The product M of the primes is above 2^(51 size - 1): every c_q is below 2^18 (see limit), so
+/// log2 M > 51 size - size * 2^18 / 2^51 * 1.5.
 class RnsBasis {
  public:
   /// Largest size. It keeps the sums of the reconstruction below 2^63 (2 limit 2^52 < 2^63), the
-  /// error of its quotient below 1/4 (rns_kernels.hpp) and every c below 2^18: 960 primes near 2^52
-  /// lie about 36 apart on average.
+  /// error of its quotient below 1/4 (rns_kernels.hpp) and every c below 2^18: primes near 2^51 lie
+  /// about 35 apart on average.
   static constexpr std::size_t limit = 960;
 
   /// The basis with `size` primes, made once per process. Thread-safe. @pre 1 <= size <= limit
   static const RnsBasis& of_size(std::size_t size);
   /// The smallest size whose M exceeds 4 * 2^bits, so that |integer| <= 2^bits is below M / 4.
   static std::size_t size_for(std::uint64_t bits) noexcept {
-    return static_cast<std::size_t>((bits + 3 + 51) / 52);
+    return static_cast<std::size_t>((bits + 3 + 50) / 51);
   }
 
   explicit RnsBasis(std::size_t size);

@@ -12,6 +12,7 @@ using Words = __m512i;
 
 constexpr std::size_t lanes = RnsKernels::lanes;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
+constexpr std::uint64_t two51 = std::uint64_t{1} << 51;
 
 inline Words load(const std::uint64_t* from) { return _mm512_load_si512(from); }
 inline void store(std::uint64_t* to, Words value) { _mm512_store_si512(to, value); }
@@ -20,20 +21,22 @@ inline Words zero() { return _mm512_setzero_si512(); }
 inline Words low(Words sum, Words a, Words b) { return _mm512_madd52lo_epu64(sum, a, b); }
 inline Words high(Words sum, Words a, Words b) { return _mm512_madd52hi_epu64(sum, a, b); }
 
-/// hi 2^52 + lo mod p = 2^52 - c, in [0, p). @pre hi + (lo >> 52) < 2^64, c < 2^18
+/// hi 2^52 + lo mod p = 2^51 - c, in [0, p). @pre hi + (lo >> 52) < 2^64, c < 2^18
 ///
-/// With hi = h1 2^52 + h0 and 2^52 = c, the value is h1 c 2^52 + h0 c + lo. h0 c has a high half
-/// below c < 2^18, and h1 < 2^12, so g = h1 c + high(h0 c) < 2^31 and g c < 2^49. Hence
-/// t = lo + low(h0 c) + g c < 3 * 2^52, and taking its high part once more, t < 2^52 + 2 c < 2 p.
+/// 2^52 = 2 c =: d < 2^19. With hi = h1 2^52 + h0 the value is h1 d 2^52 + h0 d + lo. h0 d has a
+/// high half below d, and h1 < 2^12, so g = h1 d + high(h0 d) < 2^32 and g d < 2^51. Hence
+/// t = lo + low(h0 d) + g d < 5 * 2^51, and folding what is above bit 51 leaves t < 2^51 + 4 c < 2
+/// p.
 inline Words reduce(Words lo, Words hi, Words c, Words p) {
   const Words mask = all(mask52);
+  const Words d = _mm512_add_epi64(c, c);
   hi = _mm512_add_epi64(hi, _mm512_srli_epi64(lo, 52));
   lo = _mm512_and_si512(lo, mask);
   const Words h0 = _mm512_and_si512(hi, mask);
   const Words h1 = _mm512_srli_epi64(hi, 52);
-  const Words g = low(high(zero(), h0, c), h1, c);
-  Words t = low(low(lo, h0, c), g, c);
-  t = low(_mm512_and_si512(t, mask), _mm512_srli_epi64(t, 52), c);
+  const Words g = low(high(zero(), h0, d), h1, d);
+  Words t = low(low(lo, h0, d), g, d);
+  t = low(_mm512_and_si512(t, all(two51 - 1)), _mm512_srli_epi64(t, 51), c);
   return _mm512_min_epu64(t, _mm512_sub_epi64(t, p));
 }
 
@@ -74,7 +77,7 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
       lo = low(lo, limb, weight);
       hi = high(hi, limb, weight);
     }
-    const Words p = all(mask52 + 1 - basis.c[q]);
+    const Words p = all(two51 - basis.c[q]);
     const Words r = reduce(lo, hi, all(basis.c[q]), p);
     store(out + q * stride, _mm512_mask_sub_epi64(r, flip, p, r));
   }
@@ -83,7 +86,7 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
 template <int n_rows>
 void rows_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, const std::uint64_t* u,
              std::size_t n, std::uint64_t c) {
-  const Words p = all(mask52 + 1 - c);
+  const Words p = all(two51 - c);
   Words result = zero();
   for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
     const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
@@ -130,7 +133,7 @@ void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::s
 template <int n_vectors>
 void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride,
                 const std::uint64_t* z, std::size_t n, std::uint64_t c) {
-  const Words p = all(mask52 + 1 - c);
+  const Words p = all(two51 - c);
   Words result[n_vectors];
   for (int k = 0; k < n_vectors; ++k) result[k] = zero();
   for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
@@ -177,6 +180,158 @@ void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std
   }
 }
 
+/// Four rows of each prime fill the lanes of the sums; with one prime half of them idle.
+template <int n_rows, int n_primes, bool has_high>
+void split_rows_of(std::uint64_t* out, const RnsKernels::Split& x, const std::uint64_t* u,
+                   std::size_t u_stride, std::size_t n, const RnsKernels::Primes& primes) {
+  Words each_c[n_primes];
+  for (int q = 0; q < n_primes; ++q) each_c[q] = all(primes.c[q]);
+  const auto halves = [](const std::uint64_t* v) {
+    return _mm512_mask_mov_epi64(all(v[0]), 0xF0, all(v[n_primes - 1]));
+  };
+  const Words c = halves(primes.c);
+  const Words p = _mm512_sub_epi64(all(two51), c);
+  Words result = halves(primes.start);
+  for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+    const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
+    Words lo[8];
+    Words hi[8];
+    for (int i = 0; i < 8; ++i) lo[i] = hi[i] = zero();
+    for (std::size_t j = begin; j < end; j += lanes) {
+      Words right[n_primes];
+#pragma GCC unroll 2
+      for (int q = 0; q < n_primes; ++q) {
+        right[q] = load(u + static_cast<std::size_t>(q) * u_stride + j);
+      }
+#pragma GCC unroll 4
+      for (int i = 0; i < n_rows; ++i) {
+        const std::size_t at = static_cast<std::size_t>(i) * x.stride + j;
+        const Words x_low = load(x.low + at);
+        const Words x_high = has_high ? load(x.high + at) : zero();
+#pragma GCC unroll 2
+        for (int q = 0; q < n_primes; ++q) {
+          const Words left = has_high ? low(x_low, x_high, each_c[q]) : x_low;
+          lo[4 * q + i] = low(lo[4 * q + i], left, right[q]);
+          hi[4 * q + i] = high(hi[4 * q + i], left, right[q]);
+        }
+      }
+    }
+    // A fold bounds the sum over all lanes, not only each lane's.
+    result = add_mod(result, reduce(sum_lanes(lo), sum_lanes(hi), c, p), p);
+  }
+  _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm512_castsi512_si256(result));
+  if (n_primes == 2) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out + lanes),
+                       _mm512_extracti64x4_epi64(result, 1));
+  }
+}
+
+template <int n_primes, bool has_high>
+void split_rows_with(std::uint64_t* out, RnsKernels::Split x, std::size_t n_rows,
+                     const std::uint64_t* u, std::size_t u_stride, std::size_t n,
+                     const RnsKernels::Primes& primes) {
+  for (;;) {
+    switch (n_rows) {
+      case 1:
+        return split_rows_of<1, n_primes, has_high>(out, x, u, u_stride, n, primes);
+      case 2:
+        return split_rows_of<2, n_primes, has_high>(out, x, u, u_stride, n, primes);
+      case 3:
+        return split_rows_of<3, n_primes, has_high>(out, x, u, u_stride, n, primes);
+      default:
+        split_rows_of<4, n_primes, has_high>(out, x, u, u_stride, n, primes);
+    }
+    if (n_rows == 4) return;
+    n_rows -= 4;
+    out += 4;
+    x.low += 4 * x.stride;
+    if (has_high) x.high += 4 * x.stride;
+  }
+}
+
+void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t n_rows,
+                const std::uint64_t* u, std::size_t u_stride, std::size_t n,
+                const RnsKernels::Primes& primes) {
+  const bool two = primes.count == 2;
+  const bool has_high = x.high != nullptr;
+  const auto function = has_high ? (two ? split_rows_with<2, true> : split_rows_with<1, true>)
+                                 : (two ? split_rows_with<2, false> : split_rows_with<1, false>);
+  function(out, x, n_rows, u, u_stride, n, primes);
+}
+
+template <int n_vectors, int n_primes, bool has_high>
+void split_columns_of(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
+                      const std::uint64_t* z, std::size_t z_stride, std::size_t n,
+                      const RnsKernels::Primes& primes) {
+  Words c[n_primes];
+  Words result[n_primes][n_vectors];
+  for (int q = 0; q < n_primes; ++q) {
+    c[q] = all(primes.c[q]);
+    for (int k = 0; k < n_vectors; ++k) result[q][k] = all(primes.start[q]);
+  }
+  for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+    const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
+    Words lo[n_primes][n_vectors];
+    Words hi[n_primes][n_vectors];
+    for (int q = 0; q < n_primes; ++q) {
+      for (int k = 0; k < n_vectors; ++k) lo[q][k] = hi[q][k] = zero();
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      Words right[n_primes];
+#pragma GCC unroll 2
+      for (int q = 0; q < n_primes; ++q) {
+        right[q] = all(z[static_cast<std::size_t>(q) * z_stride + i]);
+      }
+#pragma GCC unroll 4
+      for (int k = 0; k < n_vectors; ++k) {
+        const std::size_t at = i * x.stride + static_cast<std::size_t>(k) * lanes;
+        const Words x_low = load(x.low + at);
+        const Words x_high = has_high ? load(x.high + at) : zero();
+#pragma GCC unroll 2
+        for (int q = 0; q < n_primes; ++q) {
+          const Words left = has_high ? low(x_low, x_high, c[q]) : x_low;
+          lo[q][k] = low(lo[q][k], left, right[q]);
+          hi[q][k] = high(hi[q][k], left, right[q]);
+        }
+      }
+    }
+    for (int q = 0; q < n_primes; ++q) {
+      const Words p = _mm512_sub_epi64(all(two51), c[q]);
+      for (int k = 0; k < n_vectors; ++k) {
+        result[q][k] = add_mod(result[q][k], reduce(lo[q][k], hi[q][k], c[q], p), p);
+      }
+    }
+  }
+  for (int q = 0; q < n_primes; ++q) {
+    for (int k = 0; k < n_vectors; ++k) {
+      store(out + static_cast<std::size_t>(q) * out_stride + static_cast<std::size_t>(k) * lanes,
+            result[q][k]);
+    }
+  }
+}
+
+template <int n_primes, bool has_high>
+void split_columns_with(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
+                        std::size_t width, const std::uint64_t* z, std::size_t z_stride,
+                        std::size_t n, const RnsKernels::Primes& primes) {
+  const auto function = width == 4 * lanes   ? split_columns_of<4, n_primes, has_high>
+                        : width == 3 * lanes ? split_columns_of<3, n_primes, has_high>
+                        : width == 2 * lanes ? split_columns_of<2, n_primes, has_high>
+                                             : split_columns_of<1, n_primes, has_high>;
+  function(out, out_stride, x, z, z_stride, n, primes);
+}
+
+void split_columns(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
+                   std::size_t width, const std::uint64_t* z, std::size_t z_stride, std::size_t n,
+                   const RnsKernels::Primes& primes) {
+  const bool two = primes.count == 2;
+  const bool has_high = x.high != nullptr;
+  const auto function = has_high
+                            ? (two ? split_columns_with<2, true> : split_columns_with<1, true>)
+                            : (two ? split_columns_with<2, false> : split_columns_with<1, false>);
+  function(out, out_stride, x, width, z, z_stride, n, primes);
+}
+
 void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::uint64_t* residues) {
   const std::size_t n_limbs = basis.size + 1;
   for (std::size_t l = 0; l <= n_limbs; ++l) store(limbs + lanes * l, zero());
@@ -195,7 +350,7 @@ void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::u
       const Words r = load(residues + lanes * q);
       const Words inverse = all(basis.inverse[q]);
       y[b] = reduce(low(zero(), r, inverse), high(zero(), r, inverse), all(basis.c[q]),
-                    all(mask52 + 1 - basis.c[q]));
+                    all(two51 - basis.c[q]));
       quotient =
           _mm512_fmadd_pd(_mm512_cvtepu64_pd(y[b]), _mm512_set1_pd(basis.reciprocal[q]), quotient);
       cofactor[b] = basis.cofactors + q * n_limbs;
@@ -229,6 +384,6 @@ void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::u
 
 }  // namespace
 
-const RnsKernels rns_ifma = {residues, rows, columns, reconstruct};
+const RnsKernels rns_ifma = {residues, rows, columns, split_rows, split_columns, reconstruct};
 
 }  // namespace mpsharp

@@ -9,12 +9,13 @@ namespace mpsharp {
 
 /// The loops of the residue number system, in one instruction set. Functions of plain pointers, so
 /// that a file compiled for another instruction set defines nothing that the linker could merge
-/// into the rest of the program. Words hold numbers below 2^52; all vectors are aligned to 64 bytes
-/// and padded with zeros to a multiple of 8.
+/// into the rest of the program. All vectors are aligned to 64 bytes and padded with zeros to a
+/// multiple of 8.
 ///
-/// Why nothing overflows: residues are at most p - 1 < 2^52 - 1, so the high half (from bit 52) and
-/// the low half of a product are below 2^52 - 1, and `fold` = 4096 of each sum to less than
-/// 2^64 - 2^12. After that many terms the sum is reduced.
+/// Why nothing overflows: a residue is at most p < 2^51 and the other factor below 2^52, so the
+/// high half (from bit 52) of a product is below 2^51 and the low half below 2^52. `fold` = 4096
+/// low halves sum to at most 2^64 - 2^12, and as many high halves to less than 2^63. After that
+/// many terms the sum is reduced.
 struct RnsKernels {
   static constexpr std::size_t fold = 4096;
   static constexpr std::size_t lanes = 8;
@@ -36,6 +37,33 @@ struct RnsKernels {
   /// out[j] <- sum_{i < n} x[i * stride + j] z[i] mod p, j < width <= max_width, a multiple of 8.
   void (*columns)(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
                   const std::uint64_t* z, std::size_t n, std::uint64_t c);
+
+  /// A matrix of integers low + 2^51 high >= 0, which are not reduced until they are needed: modulo
+  /// p they are low + c high, and that has to be below 2^52.
+  struct Split {
+    const std::uint64_t* low;   ///< below 2^51
+    const std::uint64_t* high;  ///< null if all are zero
+    std::size_t stride;
+  };
+  /// The primes that one call takes, and what belongs to them.
+  struct Primes {
+    std::size_t count;           ///< 1 or 2
+    const std::uint64_t* c;      ///< [count]
+    const std::uint64_t* start;  ///< [count]: added to every sum, below p
+  };
+  static constexpr std::size_t split_primes = 2;
+  static constexpr std::size_t split_width = 32;
+
+  /// out[q * 8 + i] <- start_q + sum_{j < n} x[i][j] u[q * u_stride + j] mod p_q, i < n_rows <= 8;
+  /// the rest of out is unspecified (below 2^52). n is a multiple of 8.
+  void (*split_rows)(std::uint64_t* out, const Split& x, std::size_t n_rows, const std::uint64_t* u,
+                     std::size_t u_stride, std::size_t n, const Primes& primes);
+
+  /// out[q * out_stride + j] <- start_q + sum_{i < n} x[i][j] z[q * z_stride + i] mod p_q,
+  /// j < width <= split_width, a multiple of 8.
+  void (*split_columns)(std::uint64_t* out, std::size_t out_stride, const Split& x,
+                        std::size_t width, const std::uint64_t* z, std::size_t z_stride,
+                        std::size_t n, const Primes& primes);
 
   /// The eight signed integers below M / 4 in magnitude with residues[8 q + i] mod p_q, as size + 2
   /// limbs of 52 bits, limbs[8 l + i], in two's complement (their sign is bit 51 of the last limb).

@@ -11,21 +11,24 @@ __extension__ typedef __int128 SignedWide;
 
 constexpr std::size_t lanes = RnsKernels::lanes;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
+constexpr std::uint64_t two51 = std::uint64_t{1} << 51;
 
-/// value mod p = 2^52 - c, in [0, p). @pre value < 2^116, c < 2^18
+/// value mod p = 2^51 - c, in [0, p). @pre value < 2^115, c < 2^18
 ///
-/// 2^52 = c, so folding the bits from 52 up leaves less than 2^64 * 2^18 + 2^52 < 2^83, then less
-/// than 2^31 * 2^18 + 2^52 < 2 p.
+/// 2^51 = c, so folding the bits from 51 up leaves less than 2^64 * 2^18 + 2^51 < 2^83, then less
+/// than 2^32 * 2^18 + 2^51 < 2 p.
 inline std::uint64_t reduce(Wide value, std::uint64_t c) {
-  const std::uint64_t p = mask52 + 1 - c;
-  value = (value & mask52) + static_cast<Wide>(static_cast<std::uint64_t>(value >> 52)) * c;
+  constexpr std::uint64_t mask = two51 - 1;
+  const std::uint64_t p = two51 - c;
+  value = (static_cast<std::uint64_t>(value) & mask) +
+          static_cast<Wide>(static_cast<std::uint64_t>(value >> 51)) * c;
   const std::uint64_t r =
-      (static_cast<std::uint64_t>(value) & mask52) + static_cast<std::uint64_t>(value >> 52) * c;
+      (static_cast<std::uint64_t>(value) & mask) + static_cast<std::uint64_t>(value >> 51) * c;
   return r >= p ? r - p : r;
 }
 
 inline std::uint64_t add_mod(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
-  const std::uint64_t p = mask52 + 1 - c;
+  const std::uint64_t p = two51 - c;
   const std::uint64_t sum = a + b;
   return sum >= p ? sum - p : sum;
 }
@@ -41,7 +44,7 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
         sum += static_cast<Wide>(limbs[lanes * l + i]) * weights[l];
       }
       const std::uint64_t r = reduce(sum, basis.c[q]);
-      out[q * stride + i] = (negative >> i & 1U) != 0 ? mask52 + 1 - basis.c[q] - r : r;
+      out[q * stride + i] = (negative >> i & 1U) != 0 ? two51 - basis.c[q] - r : r;
     }
   }
 }
@@ -83,6 +86,66 @@ void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std
   }
 }
 
+void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t n_rows,
+                const std::uint64_t* u, std::size_t u_stride, std::size_t n,
+                const RnsKernels::Primes& primes) {
+  for (std::size_t q = 0; q < primes.count; ++q) {
+    const std::uint64_t c = primes.c[q];
+    const std::uint64_t* right = u + q * u_stride;
+    for (std::size_t i = n_rows; i < lanes; ++i) out[q * lanes + i] = 0;
+    for (std::size_t i = 0; i < n_rows; ++i) {
+      const std::uint64_t* x_low = x.low + i * x.stride;
+      const std::uint64_t* x_high = x.high == nullptr ? nullptr : x.high + i * x.stride;
+      std::uint64_t result = primes.start[q];
+      for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+        const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
+        Wide even = 0;
+        Wide odd = 0;
+        if (x_high == nullptr) {
+          for (std::size_t j = begin; j < end; j += 2) {
+            even += static_cast<Wide>(x_low[j]) * right[j];
+            odd += static_cast<Wide>(x_low[j + 1]) * right[j + 1];
+          }
+        } else {
+          for (std::size_t j = begin; j < end; j += 2) {
+            even += static_cast<Wide>(x_low[j] + c * x_high[j]) * right[j];
+            odd += static_cast<Wide>(x_low[j + 1] + c * x_high[j + 1]) * right[j + 1];
+          }
+        }
+        result = add_mod(result, reduce(even + odd, c), c);
+      }
+      out[q * lanes + i] = result;
+    }
+  }
+}
+
+void split_columns(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
+                   std::size_t width, const std::uint64_t* z, std::size_t z_stride, std::size_t n,
+                   const RnsKernels::Primes& primes) {
+  for (std::size_t q = 0; q < primes.count; ++q) {
+    const std::uint64_t c = primes.c[q];
+    const std::uint64_t* right = z + q * z_stride;
+    for (std::size_t j = 0; j < width; j += 4) {
+      std::uint64_t result[4];
+      for (std::uint64_t& r : result) r = primes.start[q];
+      for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+        const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
+        Wide sum[4] = {};
+        for (std::size_t i = begin; i < end; ++i) {
+          const std::size_t at = i * x.stride + j;
+          for (std::size_t k = 0; k < 4; ++k) {
+            const std::uint64_t left =
+                x.high == nullptr ? x.low[at + k] : x.low[at + k] + c * x.high[at + k];
+            sum[k] += static_cast<Wide>(left) * right[i];
+          }
+        }
+        for (int k = 0; k < 4; ++k) result[k] = add_mod(result[k], reduce(sum[k], c), c);
+      }
+      for (std::size_t k = 0; k < 4; ++k) out[q * out_stride + j + k] = result[k];
+    }
+  }
+}
+
 void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::uint64_t* residues) {
   const std::size_t n_limbs = basis.size + 1;
   for (std::size_t l = 0; l < lanes * (n_limbs + 1); ++l) limbs[l] = 0;
@@ -115,6 +178,6 @@ void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::u
 
 }  // namespace
 
-const RnsKernels rns_portable = {residues, rows, columns, reconstruct};
+const RnsKernels rns_portable = {residues, rows, columns, split_rows, split_columns, reconstruct};
 
 }  // namespace mpsharp

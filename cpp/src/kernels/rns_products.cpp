@@ -12,8 +12,9 @@ namespace mpsharp {
 namespace {
 
 constexpr std::size_t lanes = RnsKernels::lanes;
-/// Outputs of one piece of work of the transposed product.
-constexpr std::size_t piece_columns = RnsKernels::max_width;
+constexpr std::uint64_t two51 = std::uint64_t{1} << 51;
+
+__extension__ typedef unsigned __int128 Wide;
 
 std::size_t round_up(std::size_t n, std::size_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
@@ -27,7 +28,7 @@ std::size_t limbs52(const Grid& grid) {
 /// Beyond, a few entries of odd magnitude would make all the others slow and large.
 std::size_t prime_limit(Bits a, Bits b) {
   const auto bits = static_cast<std::size_t>(a.value() + b.value());
-  return std::min(RnsBasis::limit, 48 + 4 * bits / 52);
+  return std::min(RnsBasis::limit, 48 + 4 * bits / 51);
 }
 
 /// Splits up to eight numbers into limbs[8 l + i]; returns their signs as bits.
@@ -40,30 +41,6 @@ unsigned split(std::uint64_t* limbs, std::size_t n_limbs, ConstSpan numbers, std
     } else {
       for (std::size_t l = 0; l < n_limbs; ++l) limbs[lanes * l + i] = 0;
     }
-  }
-  return negative;
-}
-
-/// Packs n limbs of 52 bits (in two's complement, stride 8) into 64-bit limbs; returns the sign and
-/// leaves the magnitude.
-bool pack(std::vector<mp_limb_t>& out, const std::uint64_t* limbs, std::size_t n) {
-  const std::size_t size = (52 * n + 63) / 64;
-  out.resize(size);
-  const bool negative = (limbs[lanes * (n - 1)] >> 51 & 1U) != 0;
-  const std::uint64_t fill = negative ? ~std::uint64_t{0} : 0;
-  const auto limb = [&](std::size_t l) { return l < n ? limbs[lanes * l] : fill; };
-  for (std::size_t word = 0; word < size; ++word) {
-    const std::size_t l = 64 * word / 52;
-    const std::size_t shift = 64 * word % 52;
-    std::uint64_t value = limb(l) >> shift | limb(l + 1) << (52 - shift);
-    if (shift > 40) value |= limb(l + 2) << (104 - shift);
-    out[word] = value;
-  }
-  if (negative) {
-    // Bits above the last limb must be set too; `limb` supplies them only from whole limbs.
-    const std::size_t used = 52 * n - 64 * (size - 1);
-    if (used < 64) out[size - 1] |= fill << used;
-    mpn_neg(out.data(), out.data(), static_cast<mp_size_t>(size));
   }
   return negative;
 }
@@ -104,12 +81,16 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
     return scalar_product(out, x, transposed, poll);
   }
   const RnsBasis::View basis = RnsBasis::of_size(size).view();
-  extend(basis, poll);
+  const bool is_split = split_matrix(basis, poll);
+  if (!is_split) extend(basis, poll);
   const std::size_t stride = round_up(x.size(), lanes);
   convert(x, grid, basis, stride, poll);
+  if (is_split) find_starts(basis, stride);
 
   const std::int64_t exponent = grid_.low + grid.low;
-  const std::size_t piece_size = transposed ? piece_columns : lanes;
+  const std::size_t piece_size = !transposed ? lanes
+                                 : is_split  ? RnsKernels::split_width
+                                             : RnsKernels::max_width;
   const auto work = [&](std::size_t piece, unsigned worker) {
     Workspace& workspace = workspaces_[worker];
     workspace.residues.reserve(size * piece_size);
@@ -117,14 +98,26 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
     workspace.limbs.reserve((size + 2) * lanes);
     const std::size_t first = piece * piece_size;
     const std::size_t count = std::min(piece_size, out.size() - first);
-    for (std::size_t q = 0; q < size; ++q) {
+    const std::size_t offset = transposed ? first : first * stride_;
+    const std::size_t step = is_split ? RnsKernels::split_primes : 1;
+    for (std::size_t q = 0; q < size; q += step) {
       std::uint64_t* to = workspace.residues.data() + q * piece_size;
-      if (transposed) {
-        kernels_.columns(to, matrices_[q].data() + first, stride_, round_up(count, lanes),
-                         vector_.data() + q * stride, x.size(), basis.c[q]);
+      const std::uint64_t* right = vector_.data() + q * stride;
+      if (is_split) {
+        const RnsKernels::Split entries{
+            low_.data() + offset, high_.size() == 0 ? nullptr : high_.data() + offset, stride_};
+        const RnsKernels::Primes primes{std::min(step, size - q), basis.c + q, start_.data() + q};
+        if (transposed) {
+          kernels_.split_columns(to, piece_size, entries, round_up(count, lanes), right, stride,
+                                 x.size(), primes);
+        } else {
+          kernels_.split_rows(to, entries, count, right, stride, stride, primes);
+        }
+      } else if (transposed) {
+        kernels_.columns(to, matrices_[q].data() + offset, stride_, round_up(count, lanes), right,
+                         x.size(), basis.c[q]);
       } else {
-        kernels_.rows(to, matrices_[q].data() + first * stride_, stride_, count,
-                      vector_.data() + q * stride, stride, basis.c[q]);
+        kernels_.rows(to, matrices_[q].data() + offset, stride_, count, right, stride, basis.c[q]);
       }
     }
     for (std::size_t start = 0; start < count; start += lanes) {
@@ -149,7 +142,8 @@ void RnsProducts::finish(Vector& out, std::size_t first, std::size_t count, cons
                          Workspace& workspace) const {
   kernels_.reconstruct(workspace.limbs.data(), basis, residues);
   for (std::size_t i = 0; i < count; ++i) {
-    const bool negative = pack(workspace.words, workspace.limbs.data() + i, basis.size + 2);
+    const bool negative =
+        join52(workspace.words, workspace.limbs.data() + i, lanes, basis.size + 2);
     mpfr_ptr result = out[first + i];
     round_limbs(result, workspace.words.data(), workspace.words.size(), negative, exponent);
     if (mpfr_zero_p(result)) {
@@ -174,6 +168,51 @@ void RnsProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
     }
   };
   pool_.run(out.size(), work, poll);
+}
+
+bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) const {
+  // An integer in [0, 2^(width + 1)) has high < 2^(width - 50), so low + c high < 2^52 if
+  // c 2^(width - 50) <= 2^51. The last c is the largest.
+  const std::uint64_t width = grid_.width();
+  if (width + static_cast<std::uint64_t>(std::bit_width(basis.c[basis.size - 1])) > 101) {
+    return false;
+  }
+  if (low_.size() != 0) return true;
+  AlignedWords low(rows() * stride_);
+  AlignedWords high(width >= 51 ? rows() * stride_ : 0);
+  const auto work = [&](std::size_t row, unsigned /*worker*/) {
+    for (std::size_t j = 0; j < columns(); ++j) {
+      mpfr_srcptr entry = (*matrix_)(row, j);
+      std::uint64_t limbs[2];
+      split52(limbs, 1, 2, entry, grid_.low);
+      const Wide magnitude = static_cast<Wide>(limbs[1]) << 52 | limbs[0];
+      const Wide shift = static_cast<Wide>(1) << width;
+      const Wide value = mpfr_signbit(entry) != 0 ? shift - magnitude : shift + magnitude;
+      const std::size_t at = row * stride_ + j;
+      low.data()[at] = static_cast<std::uint64_t>(value) & (two51 - 1);
+      if (high.size() != 0) high.data()[at] = static_cast<std::uint64_t>(value >> 51);
+    }
+  };
+  pool_.run(rows(), work, poll);
+  low_ = std::move(low);
+  high_ = std::move(high);
+  return true;
+}
+
+void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride) const {
+  start_.resize(basis.size);
+  const std::uint64_t width = grid_.width();
+  for (std::size_t q = 0; q < basis.size; ++q) {
+    const std::uint64_t p = two51 - basis.c[q];
+    const std::uint64_t* residues = vector_.data() + q * stride;
+    Wide sum = 0;
+    for (std::size_t j = 0; j < stride; ++j) sum += residues[j];
+    // Weights reach 2^(52 size), and the primes hold more bits than the matrix is wide.
+    const Wide shift = static_cast<Wide>(basis.weights[q * (basis.size + 1) + width / 52])
+                       << (width % 52);
+    const auto back = static_cast<std::uint64_t>((sum % p) * (shift % p) % p);
+    start_[q] = back == 0 ? 0 : p - back;
+  }
 }
 
 void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {

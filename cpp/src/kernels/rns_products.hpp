@@ -16,9 +16,13 @@ namespace mpsharp {
 ///
 /// Matrix and vector are put on integer grids that hold every bit of every entry, so a dot product
 /// is an integer of known size, which its residues modulo enough primes determine; it is rebuilt
-/// and rounded once. The residues of the matrix are made when a call first needs them, kept for the
-/// life of the object, and serve apply (vector lanes along the sum) and apply_transposed (lanes
-/// along the columns) in one row-major copy per prime.
+/// and rounded once.
+///
+/// A matrix whose grid is narrow (float64 data: some 75 bits) is kept as one or two words per
+/// entry, from which a kernel gets each residue with one instruction, so it is read from memory
+/// once for many primes. Of a wider one all residues are stored, for as many primes as calls have
+/// needed. Either is made at the first call, lives as long as the object and serves apply (vector
+/// lanes along the sum) and apply_transposed (lanes along the columns) in one row-major copy.
 ///
 /// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
 /// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
@@ -45,6 +49,10 @@ class RnsProducts final : public MatrixProducts {
   void scalar_product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
   /// Makes sure that the matrix has residues for `size` primes.
   void extend(const RnsBasis::View& basis, const Poll& poll) const;
+  /// True if the two-word form serves for these primes; makes it.
+  bool split_matrix(const RnsBasis::View& basis, const Poll& poll) const;
+  /// start_[q] <- -2^width sum of x mod p_q: takes back what makes the two-word form positive.
+  void find_starts(const RnsBasis::View& basis, std::size_t stride) const;
   /// Residues of x, [prime][stride]; zeros beyond x.size().
   void convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis, std::size_t stride,
                const Poll& poll) const;
@@ -63,6 +71,9 @@ class RnsProducts final : public MatrixProducts {
   mutable std::vector<Workspace> workspaces_;   ///< one per thread
   mutable AlignedWords vector_;                 ///< residues of x
   mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, row-major
+  mutable std::vector<std::uint64_t> start_;    ///< per prime
+  mutable AlignedWords low_;   ///< the integers + 2^width, row-major: their low 51 bits
+  mutable AlignedWords high_;  ///< and what is above
 };
 
 }  // namespace mpsharp

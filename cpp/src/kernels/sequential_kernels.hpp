@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mpsharp {
+
+/// Eight sequential dot products at once, in one instruction set; plain pointers for the reason
+/// given in rns_kernels.hpp.
+///
+/// Numbers are structures of words. A significand of p bits is left-aligned in L = ceil(p / 52)
+/// limbs of 52 bits, the least significant first: a regular number has bit 51 of limb L - 1 set and
+/// its value is 0.limbs * 2^exponent; `unused` = 52 L - p low bits of limb 0 are zero. Zero has
+/// zero limbs and the exponent `zero_exponent`. The sign is bit 63 of limb L - 1, where 52-bit
+/// multiplication does not see it. Exponents of regular numbers are within ±2^40.
+struct SequentialKernel {
+  static constexpr std::size_t lanes = 8;
+  static constexpr std::int64_t zero_exponent = -(std::int64_t{1} << 60);
+  /// Most limbs of a kernel: 1040 bits.
+  static constexpr std::size_t max_limbs = 20;
+
+  struct Result {
+    std::uint64_t* limbs;     ///< [8 l + i], without sign bits
+    std::int64_t* exponents;  ///< [i]
+    unsigned negative;        ///< bit i
+  };
+
+  /// result_i <- acc after acc = +0 and acc = RN(acc + RN(x_ij u_j)) for j < n, to p bits.
+  /// x: [(j (matrix_limbs + 1) + l) * 8 + i], limb `matrix_limbs` being the exponent;
+  /// u: [j (L + 1) + l], limb L being the exponent.
+  using Function = void (*)(Result& result, const std::uint64_t* x, const std::uint64_t* u,
+                            std::size_t n, unsigned unused);
+
+  Function dot8;
+  std::size_t matrix_limbs;  ///< limbs of a matrix entry
+};
+
+#ifdef MPSHARP_HAVE_IFMA
+/// The kernel for results and vectors of `limbs` <= max_limbs limbs and matrices of at most
+/// `matrix_limbs` <= limbs: one with two limbs, which do for float64 data, or with `limbs`.
+SequentialKernel sequential_ifma(std::size_t limbs, std::size_t matrix_limbs) noexcept;
+#endif
+
+}  // namespace mpsharp

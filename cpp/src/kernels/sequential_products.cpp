@@ -1,0 +1,140 @@
+#include "sequential_products.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "exact_dot.hpp"
+#include "grid.hpp"
+
+namespace mpsharp {
+
+namespace {
+
+constexpr std::size_t lanes = SequentialKernel::lanes;
+constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
+
+/// Limbs of 52 bits that hold any of these significands, at least 1. @pre finite
+std::size_t significand_limbs(ConstSpan numbers) {
+  std::int64_t bits = 1;
+  for (const __mpfr_struct& x : numbers) {
+    if (mpfr_regular_p(&x)) bits = std::max(bits, mpfr_get_exp(&x) - lowest_bit(&x));
+  }
+  return static_cast<std::size_t>((bits + 51) / 52);
+}
+
+/// Writes one number in the kernels' form; consecutive words are `stride` apart.
+void write_number(std::uint64_t* out, std::size_t stride, std::size_t n_limbs, mpfr_srcptr x) {
+  const bool zero = mpfr_zero_p(x) != 0;
+  const std::int64_t exponent = zero ? SequentialKernel::zero_exponent : mpfr_get_exp(x);
+  split52(out, stride, n_limbs, x, exponent - 52 * static_cast<std::int64_t>(n_limbs));
+  if (mpfr_signbit(x) != 0) out[(n_limbs - 1) * stride] |= sign_bit;
+  out[n_limbs * stride] = static_cast<std::uint64_t>(exponent);
+}
+
+}  // namespace
+
+SequentialProducts::SequentialProducts(std::shared_ptr<const Matrix> matrix, bool vectorised,
+                                       unsigned threads)
+    : matrix_(std::move(matrix)),
+      usable_(vectorised && grid_of(matrix_->entries()).finite),
+      matrix_limbs_(usable_ ? significand_limbs(matrix_->entries()) : 0),
+      pool_(threads),
+      workspaces_(pool_.threads()) {}
+
+void SequentialProducts::apply(Vector& out, const Vector& x, const Poll& poll) const {
+  check_length("apply: x", columns(), x.size());
+  check_length("apply: out", rows(), out.size());
+  product(out, x, false, poll);
+}
+
+void SequentialProducts::apply_transposed(Vector& out, const Vector& x, const Poll& poll) const {
+  check_length("apply_transposed: x", rows(), x.size());
+  check_length("apply_transposed: out", columns(), out.size());
+  product(out, x, true, poll);
+}
+
+void SequentialProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
+                                        const Poll& poll) const {
+  const __mpfr_struct* entries = matrix_->entries().span().data();
+  const auto work = [&](std::size_t i, unsigned /*worker*/) {
+    reference_sequential_dot(out[i], transposed ? entries + i : entries + i * columns(),
+                             transposed ? columns() : 1, x.span().data(), 1, x.size());
+  };
+  pool_.run(out.size(), work, poll);
+}
+
+#ifdef MPSHARP_HAVE_IFMA
+
+void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
+                                 const Poll& poll) const {
+  const std::lock_guard lock(mutex_);
+  const auto bits = static_cast<std::size_t>(out.bits().value());
+  const std::size_t n_limbs = (bits + 51) / 52;
+  if (!usable_ || n_limbs > SequentialKernel::max_limbs || matrix_limbs_ > n_limbs ||
+      !grid_of(x).finite || significand_limbs(x) > n_limbs) {
+    return scalar_product(out, x, transposed, poll);
+  }
+  const SequentialKernel kernel = sequential_ifma(n_limbs, matrix_limbs_);
+  Packed& packed = transposed ? transposed_ : direct_;
+  if (packed.limbs != kernel.matrix_limbs) pack(packed, kernel.matrix_limbs, transposed, poll);
+  vector_.reserve(x.size() * (n_limbs + 1));
+  for (std::size_t j = 0; j < x.size(); ++j) {
+    write_number(vector_.data() + j * (n_limbs + 1), 1, n_limbs, x[j]);
+  }
+  const auto work = [&](std::size_t block, unsigned worker) {
+    Workspace& workspace = workspaces_[worker];
+    workspace.limbs.reserve((SequentialKernel::max_limbs + 1) * lanes);
+    workspace.exponents.reserve(lanes);
+    std::int64_t* exponents = reinterpret_cast<std::int64_t*>(workspace.exponents.data());
+    SequentialKernel::Result result{workspace.limbs.data(), exponents, 0};
+    kernel.dot8(result, packed.blocks[block].data(), vector_.data(), x.size(),
+                static_cast<unsigned>(52 * n_limbs - bits));
+    std::fill_n(workspace.limbs.data() + n_limbs * lanes, lanes, 0);  // a sign limb for join52
+    const std::size_t first = block * lanes;
+    for (std::size_t i = 0; i < std::min(lanes, out.size() - first); ++i) {
+      join52(workspace.words, workspace.limbs.data() + i, lanes, n_limbs + 1);
+      round_limbs(out[first + i], workspace.words.data(), workspace.words.size(),
+                  (result.negative >> i & 1U) != 0,
+                  exponents[i] - 52 * static_cast<std::int64_t>(n_limbs));
+    }
+  };
+  pool_.run((out.size() + lanes - 1) / lanes, work, poll);
+}
+
+void SequentialProducts::pack(Packed& packed, std::size_t limbs, bool transposed,
+                              const Poll& poll) const {
+  const std::size_t outputs = transposed ? columns() : rows();
+  const std::size_t terms = transposed ? rows() : columns();
+  std::vector<AlignedWords> blocks((outputs + lanes - 1) / lanes);
+  const auto work = [&](std::size_t block, unsigned /*worker*/) {
+    AlignedWords words(terms * (limbs + 1) * lanes);
+    const std::size_t first = block * lanes;
+    const std::size_t count = std::min(lanes, outputs - first);
+    for (std::size_t j = 0; j < terms; ++j) {
+      for (std::size_t i = 0; i < lanes; ++i) {
+        std::uint64_t* to = words.data() + j * (limbs + 1) * lanes + i;
+        if (i < count) {
+          write_number(to, lanes, limbs,
+                       transposed ? (*matrix_)(j, first + i) : (*matrix_)(first + i, j));
+        } else {
+          to[limbs * lanes] = static_cast<std::uint64_t>(SequentialKernel::zero_exponent);
+        }
+      }
+    }
+    blocks[block] = std::move(words);
+  };
+  pool_.run(blocks.size(), work, poll);
+  packed = {limbs, std::move(blocks)};
+}
+
+#else
+
+void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
+                                 const Poll& poll) const {
+  const std::lock_guard lock(mutex_);
+  scalar_product(out, x, transposed, poll);
+}
+
+#endif
+
+}  // namespace mpsharp

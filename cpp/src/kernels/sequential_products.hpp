@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "aligned.hpp"
+#include "mpsharp/kernels/products.hpp"
+#include "reference.hpp"
+#include "sequential_kernels.hpp"
+#include "thread_pool.hpp"
+
+namespace mpsharp {
+
+/// Sequential products eight outputs at a time: every product and every sum rounded in index order,
+/// as MPFR would. The matrix is packed for apply and for apply_transposed when either is first
+/// called. Calls that the kernel cannot serve (more than 1040 bits, operands with more bits than
+/// the result's limbs hold, NaN, infinities, exponents beyond ±2^28) go to the reference.
+class SequentialProducts final : public MatrixProducts {
+ public:
+  /// @param vectorised use the IFMA kernel where it can serve; without, only threads are gained.
+  SequentialProducts(std::shared_ptr<const Matrix> matrix, bool vectorised, unsigned threads);
+
+  [[nodiscard]] std::size_t rows() const override { return matrix_->rows(); }
+  [[nodiscard]] std::size_t columns() const override { return matrix_->columns(); }
+  [[nodiscard]] Arithmetic arithmetic() const override { return Arithmetic::sequential; }
+  void apply(Vector& out, const Vector& x, const Poll& poll) const override;
+  void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
+
+ private:
+  struct Workspace {
+    AlignedWords limbs;
+    AlignedWords exponents;
+    std::vector<mp_limb_t> words;
+  };
+  /// The matrix or its transpose as a kernel reads it, a buffer per eight outputs.
+  struct Packed {
+    std::size_t limbs = 0;
+    std::vector<AlignedWords> blocks;
+  };
+
+  void product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
+  void scalar_product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
+  void pack(Packed& packed, std::size_t limbs, bool transposed, const Poll& poll) const;
+
+  std::shared_ptr<const Matrix> matrix_;
+  bool usable_;               ///< vectorised, all entries finite, exponents small
+  std::size_t matrix_limbs_;  ///< limbs of 52 bits that hold any entry's significand
+
+  mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
+  mutable ThreadPool pool_;
+  mutable std::vector<Workspace> workspaces_;  ///< one per thread
+  mutable AlignedWords vector_;
+  mutable Packed direct_;
+  mutable Packed transposed_;
+};
+
+}  // namespace mpsharp
