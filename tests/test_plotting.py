@@ -81,6 +81,12 @@ def test_sharpness_axis_ends_before_the_blow_up():
     assert 7 < high < 2 * 7  # 7 is the largest sharpness before a run that diverges leaves
 
 
+def test_sharpness_axis_has_room_for_the_mark_of_a_catapult():
+    _, below = trajectory([1, 0.1, 20], [4, 5, 7], status="diverged").plot().get_axes()
+    assert marks(below, "o") == {(2, 7)}
+    assert below.get_ylim()[1] > 7
+
+
 def test_loss_axis_reaches_below_float64():
     figure = comparison().plot()
     above, _ = figure.get_axes()

@@ -135,8 +135,10 @@ def draw_sharpness(axes: Axes, runs: Mapping[str, Drawable]) -> None:
         _mark_events(axes, run, run.sharpness, colour)
         end = run.catapult_record if run.status == "diverged" else None
         seen = run.sharpness[:end]
-        seen = seen[np.isfinite(seen)]
-        top = max(top, float(seen.max(initial=0.0)))
+        highest = float(seen[np.isfinite(seen)].max(initial=0.0))
+        if end is not None and np.isfinite(run.sharpness[end]):
+            highest = max(highest, min(float(run.sharpness[end]), 1.5 * highest))  # room for the mark
+        top = max(top, highest)
     axes.axhline(limit, color=LIMIT_COLOUR, linestyle="--", linewidth=1, label="2 / step size")
     for mark, meaning in (("o", "catapult"), ("X", "diverged")):
         if any(_events(run)[mark] is not None for run in runs.values()):
@@ -146,7 +148,7 @@ def draw_sharpness(axes: Axes, runs: Mapping[str, Drawable]) -> None:
 
 
 def _styles(count: int) -> list[dict[str, Any]]:
-    patterns: list[Any] = ["-", (0, (6, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)), (0, (1, 1))]
+    patterns: list[Any] = ["-", (0, (6, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)), (0, (1, 1)), (0, (6, 1, 2, 1))]
     return [{"linewidth": 1.5, "linestyle": patterns[i % len(patterns)]} for i in range(count)]
 
 
@@ -167,11 +169,13 @@ def _mark_events(axes: Axes, run: Drawable, values: npt.NDArray[np.float64], col
     for mark, record in _events(run).items():
         if record is not None and np.isfinite(values[record]):
             x, y = run.step[record], values[record]
-            axes.plot(x, y, mark, color=colour, markeredgecolor="white", markersize=7, zorder=3)
+            axes.plot(
+                x, y, mark, color=colour, markeredgecolor="white", markeredgewidth=0.7, markersize=6, zorder=3
+            )
 
 
 def curves(runs: Mapping[str, Drawable], title: str) -> Figure:
-    """Return loss above sharpness for several runs; a dot marks each catapult, a cross each divergence."""
+    """Return loss above sharpness for several runs; dots mark catapults, crosses divergence."""
     figure = new_figure()
     above, below = figure.subplots(2, 1, sharex=True)
     draw_loss(above, runs)
