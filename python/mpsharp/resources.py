@@ -16,8 +16,8 @@ _HEADER_BYTES = 32  # of one MPFR number, limbs not counted
 def estimate_bytes(problem: Problem, format: Format, records: int) -> int:
     """Return an upper estimate of the bytes that a run allocates.
 
-    The data matrix, the reduction of its Gram matrix (three square matrices of order min(n, d) with
-    guard bits), a few vectors, and the records.
+    The data matrix and its residues, the reduction of its Gram matrix (square matrices of order
+    min(n, d) with guard bits, and the residues of two of them), a few vectors, and the records.
     """
     n, d = problem.n_samples, problem.n_features
     k = min(n, d)
@@ -26,7 +26,7 @@ def estimate_bytes(problem: Problem, format: Format, records: int) -> int:
     number = _HEADER_BYTES + 8 * (format.bits // 64 + 1)
     guarded = number + 8 * 4
     kept = len(problem.v) + 3
-    return 2 * n * d * number + 4 * k * k * guarded + 12 * (n + d) * guarded + records * kept * number
+    return 3 * n * d * number + 8 * k * k * guarded + 12 * (n + d) * guarded + records * kept * number
 
 
 def available_bytes() -> int:

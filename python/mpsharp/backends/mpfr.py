@@ -50,7 +50,9 @@ def _matrix(values: Any, bits: int) -> _core.Matrix:
 class MpfrRunner:
     """One run of gradient descent in the core (`mpsharp.backends.Runner`)."""
 
-    def __init__(self, problem: Problem, format: Format, optimizer: GD, arithmetic: str, threads: int) -> None:
+    def __init__(
+        self, problem: Problem, format: Format, optimizer: GD, arithmetic: str, threads: int
+    ) -> None:
         bits = format.bits
         self._bits = bits
         self._threads = threads
