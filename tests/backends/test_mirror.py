@@ -67,6 +67,7 @@ def start(problem, format, arithmetic="exact"):
 @example(pairs=[(1 + 2.0**-23, 1.0), (2.0**-24, 1.0), (-(2.0**-60), 2.0**-60)])  # below a tie, odd neighbour
 @example(pairs=[(2.0**-149, 0.5), (2.0**-149, 2.0**-60)])  # above a tie of subnormal float32 numbers
 @example(pairs=[(5e-324, 0.5), (5e-324, 1e-100)])  # the same for float64
+@example(pairs=[(3.5 * 2.0**-500, 2.0**-574), (-(2.0**-540), 2.0**-604)])  # below one, with a tie at 53 bits
 @example(pairs=[(1e308, 10.0), (-1e308, 10.0), (3.0, 1.0)])  # products overflow, their sum does not
 @example(pairs=[(1e308, 1.0), (1e308, 1.0)])  # the sum does
 @example(pairs=[(-1e-200, 1e-200)])  # −0
@@ -97,6 +98,22 @@ def test_sequential_dot_rounds_every_operation_in_order(bits, pairs):
         same(products.dot(x, y), expected)
         same(products.matvec(y), np.array([expected]))
         same(SequentialProducts(x[:, np.newaxis]).transposed(y), np.array([expected]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sequential_sums_stay_in_order_where_numpy_would_regroup(dtype):
+    rng = np.random.default_rng(11)
+    X, u, z = (rng.standard_normal(size).astype(dtype) for size in ((150, 200), 200, 150))
+    products = SequentialProducts(X)
+    forward, backward = np.zeros(150, dtype), np.zeros(200, dtype)
+    for j in range(200):
+        forward = forward + X[:, j] * u[j]
+    for i in range(150):
+        backward = backward + X[i] * z[i]
+    same(products.matvec(u), forward)
+    same(products.transposed(z), backward)
+    same(products.dot(X[0], u), forward[0])
+    assert np.sum(X[0] * u) != forward[0]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
