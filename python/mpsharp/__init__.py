@@ -3,6 +3,7 @@
 from mpsharp import datasets, initialization, problems
 from mpsharp._version import __version__
 from mpsharp.comparison import Comparison
+from mpsharp.configuration import show_config
 from mpsharp.errors import (
     ConfigurationError,
     ConvergenceError,
@@ -51,4 +52,5 @@ __all__ = [
     "load",
     "problems",
     "run",
+    "show_config",
 ]

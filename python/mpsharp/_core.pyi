@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -57,3 +59,4 @@ class GradientDescent:
 
 def dot(a: Vector, b: Vector, arithmetic: str, bits: int) -> Vector: ...
 def versions() -> dict[str, str]: ...
+def kernels() -> dict[str, Any]: ...

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpsharp import _core
+from mpsharp.configuration import check_kernels
 from mpsharp.errors import ConfigurationError, check_name
 from mpsharp.exact import ExactArray
 from mpsharp.resources import available_cores
@@ -123,6 +124,7 @@ class MpfrBackend:
         self, problem: Problem, *, format: Format, optimizer: GD, arithmetic: str, threads: int | None
     ) -> MpfrRunner:
         """Round everything once to `format` and evaluate the loss at the starting point."""
+        check_kernels()
         check_name("arithmetic of the mpfr backend", arithmetic, ARITHMETICS)
         if format.is_ieee:
             raise ConfigurationError(f"the mpfr backend: expected a number of bits, got {format.label}")
