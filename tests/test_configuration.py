@@ -50,7 +50,7 @@ def test_unknown_kernels_are_refused():
 
 
 def test_threads_do_not_change_a_bit():
-    problem = mpsharp.problems.gaussian(60, 300)
+    problem = mpsharp.problems.gaussian(60, 1200)  # large enough to be shared
     runs = [mpsharp.run(problem, bits=300, steps=12, record_every=3, threads=k) for k in (1, 2, 5)]
     assert all(run.identical(runs[0]) for run in runs)
 
