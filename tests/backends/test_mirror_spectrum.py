@@ -102,7 +102,7 @@ def test_top_eigenpair_is_that_of_the_dense_matrix(arrow):
         np.array([[0.0, 1e-8, 0.0], [1e-8, 0.0, 0.0], [0.0, 0.0, 0.0]]),
     )
 )
-@example(  # the pole alone puts the zero at 1e-120, the others close to it at 6e-16
+@example(  # the pole alone puts the zero at 1e-120, the others at 6e-16
     Arrow(np.array([1.0, 1 - EPS, 1 - EPS]), np.array([1e-60, 2e-8, 2e-8]), np.ones(1), np.zeros((1, 1)))
 )
 def test_the_iteration_converges_without_the_dense_fallback(arrow):

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 _EPS = 2.0**-52
 _MOST_ITERATIONS = 100
-# The matrix is scaled to parts of norm at most 1, so that its norm is at most 2, and λ − a at most 2.
-_LARGEST_ZERO = 2.0
 # Squares of border entries in a matrix of norm about 1; large enough for μ ≥ _NEGLIGIBLE/2 not to underflow.
 _NEGLIGIBLE = 2.0**-1000
 
@@ -83,7 +81,6 @@ def _top_eigenpair_scaled(arrow: Arrow) -> tuple[float, Float64Array]:
     b, squares, gaps = arrow.b[used], squares[used], (a - arrow.poles)[used]
     at_pole = float(np.sum(squares[gaps == 0]))
     low, mu = _left_of_zero(arrow, top, at_pole)
-    high = _LARGEST_ZERO
     after_newton = False
     for _ in range(_MOST_ITERATIONS):
         terms = squares / (mu + gaps)
@@ -92,15 +89,12 @@ def _top_eigenpair_scaled(arrow: Arrow) -> tuple[float, Float64Array]:
         psi = float(values[-1]) - a - mu
         if mu == 0 and psi <= 0:
             return a, _unit(len(arrow.poles) + len(q), top)
-        low, high = (mu, high) if psi > 0 else (low, mu)
         change = psi / (1 + float(np.sum(terms / (mu + gaps))) * float(arrow.w @ q) ** 2)
         # A Newton step ends left of the zero. If ψ then says otherwise, only rounding errors remain.
         done = abs(change) <= _EPS * mu or (after_newton and change <= 0)
-        # Far left of the zero of something like 1/μ, Newton only doubles μ; far right, it passes the pole.
-        middle = math.sqrt(low * high)
-        slow = mu / 2 < change < middle - mu or mu + change < low
-        after_newton = not slow
-        mu = middle if slow else mu + change
+        # Only a first guess right of the zero can lead below the bound; then meet it half-way, in digits.
+        after_newton = mu + change >= low
+        mu = mu + change if after_newton else math.sqrt(low * mu)
         if done:
             vector = np.zeros(len(arrow.poles) + len(q))
             vector[: len(arrow.poles)][used] = b * float(arrow.w @ q) / (mu + gaps)
