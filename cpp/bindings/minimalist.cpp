@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bindings.hpp"
+#include "kernels/paths.hpp"
 #include "mpsharp/error.hpp"
 #include "mpsharp/spectrum/gram.hpp"
 #include "mpsharp/steppers.hpp"
@@ -19,6 +20,14 @@ Arithmetic arithmetic_from(const std::string& name) {
   if (name == "sequential") return Arithmetic::sequential;
   if (name == "exact") return Arithmetic::exact;
   throw ShapeError("arithmetic: expected sequential or exact, got " + name);
+}
+
+/// The kernels of this name, for tests and benchmarks that compare them in one process.
+KernelPath path_from(const std::string& name) {
+  for (const KernelPath path : {KernelPath::ifma, KernelPath::portable, KernelPath::reference}) {
+    if (name == name_of(path) && can_run(path)) return path;
+  }
+  throw ShapeError("kernels: none named " + name + " on this machine");
 }
 
 Mpfr scalar(const Vector& x, const char* what) {
@@ -72,17 +81,20 @@ std::optional<Mpfr> optional_scalar(const Vector* x) {
 
 void register_minimalist(py::module_& m) {
   py::class_<Data>(m, "Data", "A data matrix prepared for products in one arithmetic.")
-      .def(py::init([](std::shared_ptr<Matrix> X, const std::string& arithmetic, unsigned threads) {
+      .def(py::init([](std::shared_ptr<Matrix> X, const std::string& arithmetic, unsigned threads,
+                       const std::string& kernels) {
              const Arithmetic chosen = arithmetic_from(arithmetic);
+             const auto make = [&](Arithmetic wanted) {
+               return kernels.empty() ? make_products(X, wanted, threads)
+                                      : make_products(X, wanted, threads, path_from(kernels));
+             };
              return without_gil([&](const Poll&) {
-               Data data{X, make_products(X, chosen, threads), nullptr, threads};
-               data.exact = chosen == Arithmetic::exact
-                                ? data.products
-                                : make_products(X, Arithmetic::exact, threads);
+               Data data{X, make(chosen), nullptr, threads};
+               data.exact = chosen == Arithmetic::exact ? data.products : make(Arithmetic::exact);
                return data;
              });
            }),
-           py::arg("X"), py::arg("arithmetic"), py::arg("threads") = 1)
+           py::arg("X"), py::arg("arithmetic"), py::arg("threads") = 1, py::arg("kernels") = "")
       .def(
           "apply",
           [](const Data& data, const Vector& x, long bits) {

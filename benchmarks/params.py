@@ -1,0 +1,10 @@
+"""Sizes, precisions and patience of the benchmarks: one place."""
+
+BITS = (24, 53, 64, 128, 256, 512, 1024, 4096)
+SIZES = ((100, 100), (100, 1000), (1000, 3072))
+SHORT_BITS = (64, 256, 1024)
+COMPARE_BITS = (24, 53, 64, 128, 256, 512, 1024)
+
+ROUNDS = 5  # the best of this many is reported; methods take turns within a round
+SLICE = 0.05  # seconds of repetitions per method and round
+PATIENCE = 4.0  # seconds that one call of a slow method may take; else it is left out, and the table says so

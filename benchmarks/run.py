@@ -1,0 +1,269 @@
+"""Ratios of mpsharp to what else there is, side by side in one process. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import flint
+import gmpy2
+import loop
+import mpmath
+import numpy as np
+import params
+
+import mpsharp
+from mpsharp import _core
+from mpsharp.backends.mpfr import to_core
+from mpsharp.exact import ExactArray
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def best_times(methods: dict) -> dict:
+    """Seconds per call of each method: the best of several rounds in which they take turns."""
+    repeats, best = {}, {}
+    for name, call in list(methods.items()):
+        started = time.perf_counter()
+        call()
+        elapsed = time.perf_counter() - started
+        if elapsed > params.PATIENCE:
+            best[name] = elapsed  # once is enough
+            continue
+        repeats[name] = max(1, int(params.SLICE / max(elapsed, 1e-9)))
+        best[name] = float("inf")
+    for _ in range(params.ROUNDS):
+        for name, count in repeats.items():
+            call = methods[name]
+            started = time.perf_counter()
+            for _ in range(count):
+                call()
+            best[name] = min(best[name], (time.perf_counter() - started) / count)
+    return best
+
+
+class Case:
+    """One matrix and vector in everybody's numbers; X is float64 data, u has every bit."""
+
+    def __init__(self, library, n, d, bits):
+        rng = np.random.default_rng(0)
+        self.n, self.d, self.bits = n, d, bits
+        self.X = rng.standard_normal((n, d))
+        self.y = rng.standard_normal(n)
+        self.step_size = 1e-3
+        u, low = 0.05 * rng.standard_normal(d), 0.05 * rng.standard_normal(d)
+        self.loop = loop.Loop(library, self.X, self.y, u, low, 1.0, self.step_size, bits)
+        self.u = np.array([self.loop.number("u", j) for j in range(d)], dtype=object)
+        self.core_u = to_core(ExactArray.from_any(self.u, bits))
+        self.matrix = _core.Matrix.from_float64(self.X, bits)
+
+    def data(self, arithmetic, kernels="", threads=1):
+        return _core.Data(self.matrix, arithmetic, threads, kernels)
+
+    def exact_row(self, i):
+        """Row i of Xu as a fraction rounded once: the definition of exact."""
+        with gmpy2.context(precision=self.bits):
+            as_fractions = (
+                Fraction(*map(int, gmpy2.mpfr(float(x), self.bits).as_integer_ratio())) for x in self.X[i]
+            )
+            total = sum(
+                x * Fraction(*map(int, u.as_integer_ratio()))
+                for x, u in zip(as_fractions, self.u, strict=True)
+            )
+            return gmpy2.mpfr(gmpy2.mpq(total.numerator, total.denominator))
+
+    def check(self, products):
+        """Sequential products equal the loop, exact ones the fractions, bit for bit."""
+        rows = (0, self.n // 2, self.n - 1)
+        self.loop.matvec(False)
+        for (arithmetic, _), data in products.items():
+            values = ExactArray(*data.apply(self.core_u, self.bits).parts())
+            for i in rows:
+                expected = self.loop.number("s", i) if arithmetic == "sequential" else self.exact_row(i)
+                if values[i].to_gmpy2() != expected:
+                    raise SystemExit(f"{arithmetic} at {self.bits} bits, row {i}: wrong result, no figures")
+
+
+def bench_matvec(library, sizes, bit_list, rows):
+    for n, d in sizes:
+        for bits in bit_list:
+            case = Case(library, n, d, bits)
+            kernels = [k for k in mpsharp.show_config("dicts")["kernels"]["available"] if k != "reference"]
+            products = {(a, k): case.data(a, k) for a in ("exact", "sequential") for k in kernels}
+            case.check(products)
+            methods = {
+                "loop, temporaries": lambda case=case: case.loop.matvec(True),
+                "loop, plain": lambda case=case: case.loop.matvec(False),
+            }
+            for (arithmetic, name), data in products.items():
+                methods[f"mpsharp {arithmetic}, {name}"] = lambda case=case, data=data: data.apply(
+                    case.core_u, case.bits
+                )
+            if n * d <= 10**5 and bits <= 1024:
+                methods |= python_methods(case)
+            report(rows, "matrix-vector", n, d, bits, best_times(methods), n * d)
+
+
+def python_methods(case):
+    bits = case.bits
+    gm_X = np.array([[gmpy2.mpfr(float(x), bits) for x in row] for row in case.X], dtype=object)
+    mp_X = mpmath.matrix(case.X.tolist())
+    mp_u = mpmath.matrix([mpmath.mpf(0)] * case.d)
+    with mpmath.workprec(bits):
+        for j, u in enumerate(case.u):
+            mantissa, exponent = u.as_mantissa_exp()
+            mp_u[j] = mpmath.ldexp(mpmath.mpf(int(mantissa)), int(exponent))
+    flint_X = flint.arb_mat(case.n, case.d, [flint.arb(float(x)) for x in case.X.ravel()])
+    flint_u = flint.arb_mat(
+        case.d, 1, [flint.arb((int(m), int(e))) for m, e in (u.as_mantissa_exp() for u in case.u)]
+    )
+
+    def with_gmpy2():
+        with gmpy2.context(precision=bits):
+            return gm_X.dot(case.u)
+
+    def with_mpmath():
+        with mpmath.workprec(bits):
+            return mp_X * mp_u
+
+    def with_flint():
+        with flint.ctx.workprec(bits):
+            return flint_X * flint_u
+
+    return {"gmpy2 in NumPy": with_gmpy2, "mpmath": with_mpmath, "python-flint balls": with_flint}
+
+
+def bench_step(library, sizes, bit_list, rows):
+    for n, d in sizes:
+        for bits in bit_list:
+            methods = {}
+            case = Case(library, n, d, bits)
+            methods["loop, temporaries"] = case.loop.step
+            for arithmetic in ("exact", "sequential"):
+                for threads in (1, 2):
+                    descent = _core.GradientDescent(
+                        case.data(arithmetic, "", threads),
+                        to_core(ExactArray.from_float64(case.y, bits)),
+                        case.core_u,
+                        to_core(ExactArray.from_float64([1.0], bits)),
+                        to_core(ExactArray.from_float64([case.step_size], bits)),
+                    )
+                    if arithmetic == "sequential" and threads == 1:
+                        check = Case(library, n, d, bits)
+                        check.loop.step()
+                        descent.advance(1, 1e300, None)
+                        values = ExactArray(*descent.u.parts())
+                        if any(values[j].to_gmpy2() != check.loop.number("u", j) for j in range(0, d, 17)):
+                            raise SystemExit(f"a step at {bits} bits differs from the loop, no figures")
+                    methods[f"mpsharp {arithmetic}, {threads} thread(s)"] = lambda descent=descent: (
+                        descent.advance(1, 1e300, None)
+                    )
+            report(rows, "GD step", n, d, bits, best_times(methods), 2 * n * d)
+
+
+def bench_compare(library, steps, rows):
+    """A whole comparison of Appendix D at limit ratio 1.5, sharpness every 10 steps, against GD alone."""
+    problem = mpsharp.problems.appendix_d(limit_ratio=1.5)
+    ours = loops = 0.0
+    for bits in params.COMPARE_BITS:
+        mpsharp.run(problem, bits=bits, steps=1, threads=1)  # the reduction of X, which is not counted
+        run = mpsharp.run(problem, bits=bits, steps=steps, record_every=10, threads=1)
+        n, d = problem.X.shape
+        plain = loop.Loop(
+            library, problem.X, problem.y, problem.u, np.zeros(d), 1.0, problem.optimizer.step_size, bits
+        )
+        timed = min(steps, 200)
+        started = time.perf_counter()
+        for _ in range(timed):
+            plain.step()
+        per_step = (time.perf_counter() - started) / timed
+        loops += per_step * steps
+        ours += run.seconds
+        rows.append(("compare", n, d, bits, "loop, temporaries", per_step * steps, 1.0))
+        rows.append(("compare", n, d, bits, "mpsharp exact", run.seconds, per_step * steps / run.seconds))
+        print(f"compare {bits:5d} bits: loop {per_step * steps:7.2f} s, mpsharp {run.seconds:6.2f} s")
+    print(f"compare, all: {loops / ours:.1f} times faster than the loop doing gradient descent alone")
+
+
+def report(rows, what, n, d, bits, times, work):
+    base = times["loop, temporaries"]
+    print(f"\n{what} {n}×{d}, {bits} bits{'':20s} ns per multiply-add   times faster than the loop")
+    for name, seconds in times.items():
+        print(f"  {name:32s} {seconds / work * 1e9:12.3f} {base / seconds:22.1f}")
+        rows.append((what, n, d, bits, name, seconds / work * 1e9, base / seconds))
+
+
+def plot(rows, path):
+    """Draw ns per multiply-add over bits for 100×1000, with the limit of the multiplier drawn in."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
+    chosen = [r for r in rows if r[:3] == ("matrix-vector", 100, 1000)]
+    for name in dict.fromkeys(r[4] for r in chosen):
+        points = [(r[3], r[5]) for r in chosen if r[4] == name]
+        style = "-o" if name.startswith("mpsharp") else "--s"
+        axes.plot(*zip(*points, strict=True), style, markersize=4, label=name)
+    if chosen:
+        # X has 53 bits and a spread of about 16; u has the working precision; 2 instructions of 8 lanes per
+        # prime of 52 bits, 1 instruction a cycle at 3.7 GHz.
+        bits = np.array(sorted({r[3] for r in chosen}))
+        primes = np.ceil((53 + 16 + bits + 16 + 10) / 52)
+        axes.plot(
+            bits,
+            primes * 2 / 8 / 3.7,
+            ":",
+            color="0.4",
+            label="limit: 2 IFMA per 8 entries and prime, 3.7 GHz",
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel("bits")
+    axes.set_ylabel("ns per multiply-add")
+    axes.grid(alpha=0.25, which="both")
+    axes.legend(fontsize="small", frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "what", nargs="*", default=["matvec", "step", "compare"], help="matvec, step, compare"
+    )
+    parser.add_argument("--short", action="store_true", help="64, 256 and 1024 bits, without 1000×3072")
+    parser.add_argument("--steps", type=int, default=4000, help="steps of the comparison")
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    library = loop.build()
+    rows: list[tuple] = []
+    sizes = params.SIZES[:2] if options.short else params.SIZES
+    bits = params.SHORT_BITS if options.short else params.BITS
+    print(processor(), mpsharp.show_config("dicts"), sys.version, sep="\n")
+    if "matvec" in options.what:
+        bench_matvec(library, sizes, bits, rows)
+        plot(rows, options.out / "matvec.png")
+    if "step" in options.what:
+        bench_step(library, sizes[1:], params.SHORT_BITS, rows)
+    if "compare" in options.what:
+        bench_compare(library, options.steps, rows)
+    with (options.out / "benchmarks.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ("benchmark", "n", "d", "bits", "method", "ns_per_multiply_add_or_seconds", "times_the_loop")
+        )
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
