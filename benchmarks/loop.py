@@ -20,11 +20,11 @@ def build() -> ctypes.CDLL:
     libraries = [str(p) for p in (package.parent / "gmpy2.libs").glob("lib[gm][mp][pf]*.so*")]
     target = Path(tempfile.mkdtemp()) / "loop.so"
     compiler = os.environ.get("CXX", "c++")
+    options = ["-O3", "-std=c++20", "-shared", "-fPIC", f"-I{package}"]
+    runpath = f"-Wl,-rpath,{package.parent / 'gmpy2.libs'}"
     subprocess.run(
-        [compiler, "-O3", "-std=c++20", "-shared", "-fPIC", f"-I{package}", str(HERE / "loop.cpp"), *libraries,
-         f"-Wl,-rpath,{package.parent / 'gmpy2.libs'}", "-o", str(target)],
-        check=True,
-    )  # fmt: skip
+        [compiler, *options, str(HERE / "loop.cpp"), *libraries, runpath, "-o", str(target)], check=True
+    )
     library = ctypes.CDLL(str(target))
     library.loop_new.restype = ctypes.c_void_p
     library.loop_new.argtypes = [ctypes.c_long] * 3 + [ctypes.c_void_p] * 2 + [ctypes.c_double]

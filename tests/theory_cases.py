@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,13 @@ def at_most(a: Any, b: Any, slack: float) -> bool:
 def close(a: Any, b: Any, slack: float) -> bool:
     """|a − b| ≤ slack·|b|, compared without rounding."""
     return bool(abs(exactly(a) - exactly(b)) <= abs(exactly(b)) * exactly(slack))
+
+
+def gaussian_points(dimensions):
+    """Nodes and weights that integrate polynomials of degree ≤ 5 in each variable against N(0, I)."""
+    nodes, weights = (-(3**0.5), 0.0, 3**0.5), (1 / 6, 2 / 3, 1 / 6)
+    for chosen in itertools.product(range(3), repeat=dimensions):
+        yield np.array([nodes[k] for k in chosen]), float(np.prod([weights[k] for k in chosen]))
 
 
 # --- exact answers by elimination, with no numerics of the package ----------------------------------

@@ -1,4 +1,4 @@
-"""Formulas of the paper, one function each."""
+"""Formulas of the paper, one function each, in float64 or at any precision."""
 
 from mpsharp.theory.bounds import (
     Bounds,
@@ -7,21 +7,43 @@ from mpsharp.theory.bounds import (
     predicted_sharpness,
 )
 from mpsharp.theory.difficulty import dataset_difficulty, difficulty_digits
+from mpsharp.theory.dynamics import ReducedDynamics, reduced_dynamics
+from mpsharp.theory.expectations import converged_sharpness_bounds, initial_sharpness_bounds
 from mpsharp.theory.imbalance import imbalance_threshold, is_balanced, layer_imbalance
+from mpsharp.theory.lemmas import border_norm, imbalance_root, sharpness_bounds
 from mpsharp.theory.minimizer import minimizer
-from mpsharp.theory.spectrum import Spectrum, spectrum
+from mpsharp.theory.one_step import (
+    ImbalanceTerms,
+    gd_imbalance_change,
+    imbalance_change_terms,
+    sgd_imbalance_change,
+)
+from mpsharp.theory.singular import Spectrum, spectrum
+from mpsharp.theory.summary import report
 
 __all__ = [
     "Bounds",
+    "ImbalanceTerms",
+    "ReducedDynamics",
     "Spectrum",
+    "border_norm",
+    "converged_sharpness_bounds",
     "dataset_difficulty",
     "difficulty_digits",
+    "gd_imbalance_change",
+    "imbalance_change_terms",
+    "imbalance_root",
     "imbalance_threshold",
+    "initial_sharpness_bounds",
     "is_balanced",
     "layer_imbalance",
     "minimizer",
     "minimizer_sharpness",
     "minimizer_sharpness_bounds",
     "predicted_sharpness",
+    "reduced_dynamics",
+    "report",
+    "sgd_imbalance_change",
+    "sharpness_bounds",
     "spectrum",
 ]

@@ -14,7 +14,7 @@ from mpsharp.initialization import check_depth
 from mpsharp.theory.arithmetic import Arithmetic, Array, Number, power, sqrt, square
 from mpsharp.theory.imbalance import labels_in_range
 from mpsharp.theory.secular import largest_eigenvalue
-from mpsharp.theory.spectrum import Spectrum, spectrum
+from mpsharp.theory.singular import Spectrum, spectrum
 
 
 class Bounds(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpsharp.formats import FormatLike
-from mpsharp.theory.spectrum import spectrum
+from mpsharp.theory.singular import spectrum
 
 
 def dataset_difficulty(

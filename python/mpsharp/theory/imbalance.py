@@ -7,7 +7,7 @@ from typing import Any
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import FormatLike
 from mpsharp.theory.arithmetic import sqrt, square
-from mpsharp.theory.spectrum import Spectrum, spectrum
+from mpsharp.theory.singular import Spectrum, spectrum
 
 
 def layer_imbalance(

@@ -10,7 +10,7 @@ from mpsharp.formats import FormatLike
 from mpsharp.theory.arithmetic import Array, sqrt
 from mpsharp.theory.bounds import check_imbalance, layer_squares
 from mpsharp.theory.imbalance import labels_in_range
-from mpsharp.theory.spectrum import spectrum
+from mpsharp.theory.singular import spectrum
 
 
 def minimizer(
