@@ -84,22 +84,27 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
 }
 
 template <int n_rows>
-void rows_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, const std::uint64_t* u,
-             std::size_t n, std::uint64_t c) {
+void rows_of(std::uint64_t* out, const std::uint64_t* x, std::size_t rows, std::size_t first,
+             const std::uint64_t* u, std::size_t n, std::uint64_t c) {
+  static_assert(RnsKernels::fold % RnsKernels::panel == 0);
   const Words p = all(two51 - c);
   Words result = zero();
-  for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
-    const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+  for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+    const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
     Words lo[8];
     Words hi[8];
     for (int i = 0; i < 8; ++i) lo[i] = hi[i] = zero();
-    for (std::size_t j = start; j < end; j += lanes) {
-      const Words right = load(u + j);
+    for (std::size_t panel = begin; panel < end; panel += RnsKernels::panel) {
+      const std::size_t width = n - panel < RnsKernels::panel ? n - panel : RnsKernels::panel;
+      const std::uint64_t* x_panel = x + panel * rows + first * width;
+      for (std::size_t j = 0; j < width; j += lanes) {
+        const Words right = load(u + panel + j);
 #pragma GCC unroll 8
-      for (int i = 0; i < n_rows; ++i) {
-        const Words left = load(x + static_cast<std::size_t>(i) * stride + j);
-        lo[i] = low(lo[i], left, right);
-        hi[i] = high(hi[i], left, right);
+        for (int i = 0; i < n_rows; ++i) {
+          const Words left = load(x_panel + static_cast<std::size_t>(i) * width + j);
+          lo[i] = low(lo[i], left, right);
+          hi[i] = high(hi[i], left, right);
+        }
       }
     }
     // A fold bounds the sum over all lanes, not only each lane's.
@@ -108,31 +113,31 @@ void rows_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, con
   store(out, result);
 }
 
-void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t n_rows,
-          const std::uint64_t* u, std::size_t n, std::uint64_t c) {
+void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t rows, std::size_t first,
+          std::size_t n_rows, const std::uint64_t* u, std::size_t n, std::uint64_t c) {
   switch (n_rows) {
     case 8:
-      return rows_of<8>(out, x, stride, u, n, c);
+      return rows_of<8>(out, x, rows, first, u, n, c);
     case 7:
-      return rows_of<7>(out, x, stride, u, n, c);
+      return rows_of<7>(out, x, rows, first, u, n, c);
     case 6:
-      return rows_of<6>(out, x, stride, u, n, c);
+      return rows_of<6>(out, x, rows, first, u, n, c);
     case 5:
-      return rows_of<5>(out, x, stride, u, n, c);
+      return rows_of<5>(out, x, rows, first, u, n, c);
     case 4:
-      return rows_of<4>(out, x, stride, u, n, c);
+      return rows_of<4>(out, x, rows, first, u, n, c);
     case 3:
-      return rows_of<3>(out, x, stride, u, n, c);
+      return rows_of<3>(out, x, rows, first, u, n, c);
     case 2:
-      return rows_of<2>(out, x, stride, u, n, c);
+      return rows_of<2>(out, x, rows, first, u, n, c);
     default:
-      return rows_of<1>(out, x, stride, u, n, c);
+      return rows_of<1>(out, x, rows, first, u, n, c);
   }
 }
 
 template <int n_vectors>
-void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride,
-                const std::uint64_t* z, std::size_t n, std::uint64_t c) {
+void columns_of(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* z, std::size_t n,
+                std::uint64_t c) {
   const Words p = all(two51 - c);
   Words result[n_vectors];
   for (int k = 0; k < n_vectors; ++k) result[k] = zero();
@@ -143,7 +148,7 @@ void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride,
     for (int k = 0; k < n_vectors; ++k) lo[k] = hi[k] = zero();
     for (std::size_t i = start; i < end; ++i) {
       const Words right = all(z[i]);
-      const std::uint64_t* row = x + i * stride;
+      const std::uint64_t* row = x + i * n_vectors * lanes;
 #pragma GCC unroll 8
       for (int k = 0; k < n_vectors; ++k) {
         const Words left = load(row + static_cast<std::size_t>(k) * lanes);
@@ -158,32 +163,34 @@ void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride,
   for (int k = 0; k < n_vectors; ++k) store(out + static_cast<std::size_t>(k) * lanes, result[k]);
 }
 
-void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
-             const std::uint64_t* z, std::size_t n, std::uint64_t c) {
+void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t width, const std::uint64_t* z,
+             std::size_t n, std::uint64_t c) {
   switch (width / lanes) {
     case 8:
-      return columns_of<8>(out, x, stride, z, n, c);
+      return columns_of<8>(out, x, z, n, c);
     case 7:
-      return columns_of<7>(out, x, stride, z, n, c);
+      return columns_of<7>(out, x, z, n, c);
     case 6:
-      return columns_of<6>(out, x, stride, z, n, c);
+      return columns_of<6>(out, x, z, n, c);
     case 5:
-      return columns_of<5>(out, x, stride, z, n, c);
+      return columns_of<5>(out, x, z, n, c);
     case 4:
-      return columns_of<4>(out, x, stride, z, n, c);
+      return columns_of<4>(out, x, z, n, c);
     case 3:
-      return columns_of<3>(out, x, stride, z, n, c);
+      return columns_of<3>(out, x, z, n, c);
     case 2:
-      return columns_of<2>(out, x, stride, z, n, c);
+      return columns_of<2>(out, x, z, n, c);
     default:
-      return columns_of<1>(out, x, stride, z, n, c);
+      return columns_of<1>(out, x, z, n, c);
   }
 }
 
 /// Four rows of each prime fill the lanes of the sums; with one prime half of them idle.
 template <int n_rows, int n_primes, bool has_high>
-void split_rows_of(std::uint64_t* out, const RnsKernels::Split& x, const std::uint64_t* u,
-                   std::size_t u_stride, std::size_t n, const RnsKernels::Primes& primes) {
+void split_rows_of(std::uint64_t* out, const RnsKernels::Split& x, std::size_t rows,
+                   std::size_t first, const std::uint64_t* u, std::size_t u_stride, std::size_t n,
+                   const RnsKernels::Primes& primes) {
+  static_assert(RnsKernels::fold % RnsKernels::split_panel == 0);
   Words each_c[n_primes];
   for (int q = 0; q < n_primes; ++q) each_c[q] = all(primes.c[q]);
   const auto halves = [](const std::uint64_t* v) {
@@ -197,22 +204,27 @@ void split_rows_of(std::uint64_t* out, const RnsKernels::Split& x, const std::ui
     Words lo[8];
     Words hi[8];
     for (int i = 0; i < 8; ++i) lo[i] = hi[i] = zero();
-    for (std::size_t j = begin; j < end; j += lanes) {
-      Words right[n_primes];
-#pragma GCC unroll 2
-      for (int q = 0; q < n_primes; ++q) {
-        right[q] = load(u + static_cast<std::size_t>(q) * u_stride + j);
-      }
-#pragma GCC unroll 4
-      for (int i = 0; i < n_rows; ++i) {
-        const std::size_t at = static_cast<std::size_t>(i) * x.stride + j;
-        const Words x_low = load(x.low + at);
-        const Words x_high = has_high ? load(x.high + at) : zero();
+    for (std::size_t panel = begin; panel < end; panel += RnsKernels::split_panel) {
+      const std::size_t width =
+          n - panel < RnsKernels::split_panel ? n - panel : RnsKernels::split_panel;
+      const std::size_t offset = panel * rows + first * width;
+      for (std::size_t j = 0; j < width; j += lanes) {
+        Words right[n_primes];
 #pragma GCC unroll 2
         for (int q = 0; q < n_primes; ++q) {
-          const Words left = has_high ? low(x_low, x_high, each_c[q]) : x_low;
-          lo[4 * q + i] = low(lo[4 * q + i], left, right[q]);
-          hi[4 * q + i] = high(hi[4 * q + i], left, right[q]);
+          right[q] = load(u + static_cast<std::size_t>(q) * u_stride + panel + j);
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < n_rows; ++i) {
+          const std::size_t at = offset + static_cast<std::size_t>(i) * width + j;
+          const Words x_low = load(x.low + at);
+          const Words x_high = has_high ? load(x.high + at) : zero();
+#pragma GCC unroll 2
+          for (int q = 0; q < n_primes; ++q) {
+            const Words left = has_high ? low(x_low, x_high, each_c[q]) : x_low;
+            lo[4 * q + i] = low(lo[4 * q + i], left, right[q]);
+            hi[4 * q + i] = high(hi[4 * q + i], left, right[q]);
+          }
         }
       }
     }
@@ -227,36 +239,27 @@ void split_rows_of(std::uint64_t* out, const RnsKernels::Split& x, const std::ui
 }
 
 template <int n_primes, bool has_high>
-void split_rows_with(std::uint64_t* out, RnsKernels::Split x, std::size_t n_rows,
-                     const std::uint64_t* u, std::size_t u_stride, std::size_t n,
-                     const RnsKernels::Primes& primes) {
-  for (;;) {
-    switch (n_rows) {
-      case 1:
-        return split_rows_of<1, n_primes, has_high>(out, x, u, u_stride, n, primes);
-      case 2:
-        return split_rows_of<2, n_primes, has_high>(out, x, u, u_stride, n, primes);
-      case 3:
-        return split_rows_of<3, n_primes, has_high>(out, x, u, u_stride, n, primes);
-      default:
-        split_rows_of<4, n_primes, has_high>(out, x, u, u_stride, n, primes);
-    }
-    if (n_rows == 4) return;
-    n_rows -= 4;
-    out += 4;
-    x.low += 4 * x.stride;
-    if (has_high) x.high += 4 * x.stride;
+void split_rows_with(std::uint64_t* out, const RnsKernels::Split& x, std::size_t rows,
+                     std::size_t first, std::size_t n_rows, const std::uint64_t* u,
+                     std::size_t u_stride, std::size_t n, const RnsKernels::Primes& primes) {
+  for (std::size_t i = 0; i < n_rows; i += 4) {
+    const std::size_t count = n_rows - i;
+    const auto function = count >= 4   ? split_rows_of<4, n_primes, has_high>
+                          : count == 3 ? split_rows_of<3, n_primes, has_high>
+                          : count == 2 ? split_rows_of<2, n_primes, has_high>
+                                       : split_rows_of<1, n_primes, has_high>;
+    function(out + i, x, rows, first + i, u, u_stride, n, primes);
   }
 }
 
-void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t n_rows,
-                const std::uint64_t* u, std::size_t u_stride, std::size_t n,
+void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t rows, std::size_t first,
+                std::size_t n_rows, const std::uint64_t* u, std::size_t u_stride, std::size_t n,
                 const RnsKernels::Primes& primes) {
   const bool two = primes.count == 2;
   const bool has_high = x.high != nullptr;
   const auto function = has_high ? (two ? split_rows_with<2, true> : split_rows_with<1, true>)
                                  : (two ? split_rows_with<2, false> : split_rows_with<1, false>);
-  function(out, x, n_rows, u, u_stride, n, primes);
+  function(out, x, rows, first, n_rows, u, u_stride, n, primes);
 }
 
 template <int n_vectors, int n_primes, bool has_high>
@@ -284,7 +287,7 @@ void split_columns_of(std::uint64_t* out, std::size_t out_stride, const RnsKerne
       }
 #pragma GCC unroll 4
       for (int k = 0; k < n_vectors; ++k) {
-        const std::size_t at = i * x.stride + static_cast<std::size_t>(k) * lanes;
+        const std::size_t at = (i * n_vectors + static_cast<std::size_t>(k)) * lanes;
         const Words x_low = load(x.low + at);
         const Words x_high = has_high ? load(x.high + at) : zero();
 #pragma GCC unroll 2

@@ -19,8 +19,11 @@ namespace mpsharp {
 struct RnsKernels {
   static constexpr std::size_t fold = 4096;
   static constexpr std::size_t lanes = 8;
-  /// Columns that `columns` takes at once.
-  static constexpr std::size_t max_width = 64;
+  /// Matrices lie in panels of so many columns, one behind the other; a panel is row-major, and the
+  /// last is as narrow as the padded matrix leaves it. So eight rows, and the columns of a panel,
+  /// are read from contiguous memory.
+  static constexpr std::size_t panel = 64;
+  static constexpr std::size_t split_panel = 32;
 
   /// Residues of eight integers: out[q * stride + i] <- (-1)^(negative bit i) sum_l limbs[8 l + i]
   /// 2^(52 l) mod p_q for first <= q < last, n_limbs <= fold. A residue is in [0, p), or equal to p
@@ -29,13 +32,14 @@ struct RnsKernels {
                    std::size_t first, std::size_t last, const std::uint64_t* limbs,
                    std::size_t n_limbs, unsigned negative);
 
-  /// out[i] <- sum_{j < n} x[i * stride + j] u[j] mod p, i < n_rows <= 8; the rest of out[0..7] is
-  /// unspecified (below 2^52). n is a multiple of 8.
-  void (*rows)(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t n_rows,
-               const std::uint64_t* u, std::size_t n, std::uint64_t c);
+  /// out[i] <- sum_{j < n} x[first + i][j] u[j] mod p, i < n_rows <= 8; the rest of out[0..7] is
+  /// unspecified (below 2^52). x lies in panels of `rows` rows; n is a multiple of 8.
+  void (*rows)(std::uint64_t* out, const std::uint64_t* x, std::size_t rows, std::size_t first,
+               std::size_t n_rows, const std::uint64_t* u, std::size_t n, std::uint64_t c);
 
-  /// out[j] <- sum_{i < n} x[i * stride + j] z[i] mod p, j < width <= max_width, a multiple of 8.
-  void (*columns)(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
+  /// out[j] <- sum_{i < n} x[i * width + j] z[i] mod p, j < width <= panel, a multiple of 8: x is
+  /// one panel.
+  void (*columns)(std::uint64_t* out, const std::uint64_t* x, std::size_t width,
                   const std::uint64_t* z, std::size_t n, std::uint64_t c);
 
   /// A matrix of integers low + 2^51 high >= 0, which are not reduced until they are needed: modulo
@@ -43,7 +47,6 @@ struct RnsKernels {
   struct Split {
     const std::uint64_t* low;   ///< below 2^51
     const std::uint64_t* high;  ///< null if all are zero
-    std::size_t stride;
   };
   /// The primes that one call takes, and what belongs to them.
   struct Primes {
@@ -52,15 +55,15 @@ struct RnsKernels {
     const std::uint64_t* start;  ///< [count]: added to every sum, below p
   };
   static constexpr std::size_t split_primes = 2;
-  static constexpr std::size_t split_width = 32;
 
-  /// out[q * 8 + i] <- start_q + sum_{j < n} x[i][j] u[q * u_stride + j] mod p_q, i < n_rows <= 8;
-  /// the rest of out is unspecified (below 2^52). n is a multiple of 8.
-  void (*split_rows)(std::uint64_t* out, const Split& x, std::size_t n_rows, const std::uint64_t* u,
-                     std::size_t u_stride, std::size_t n, const Primes& primes);
+  /// out[q * 8 + i] <- start_q + sum_{j < n} x[first + i][j] u[q * u_stride + j] mod p_q,
+  /// i < n_rows <= 8; the rest of out is unspecified (below 2^52). n is a multiple of 8.
+  void (*split_rows)(std::uint64_t* out, const Split& x, std::size_t rows, std::size_t first,
+                     std::size_t n_rows, const std::uint64_t* u, std::size_t u_stride,
+                     std::size_t n, const Primes& primes);
 
-  /// out[q * out_stride + j] <- start_q + sum_{i < n} x[i][j] z[q * z_stride + i] mod p_q,
-  /// j < width <= split_width, a multiple of 8.
+  /// out[q * out_stride + j] <- start_q + sum_{i < n} x[i * width + j] z[q * z_stride + i] mod p_q,
+  /// j < width <= split_panel, a multiple of 8: x is one panel.
   void (*split_columns)(std::uint64_t* out, std::size_t out_stride, const Split& x,
                         std::size_t width, const std::uint64_t* z, std::size_t z_stride,
                         std::size_t n, const Primes& primes);

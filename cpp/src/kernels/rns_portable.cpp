@@ -49,19 +49,22 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
   }
 }
 
-void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t n_rows,
-          const std::uint64_t* u, std::size_t n, std::uint64_t c) {
+void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t rows, std::size_t first,
+          std::size_t n_rows, const std::uint64_t* u, std::size_t n, std::uint64_t c) {
   for (std::size_t i = n_rows; i < lanes; ++i) out[i] = 0;
   for (std::size_t i = 0; i < n_rows; ++i) {
-    const std::uint64_t* row = x + i * stride;
     std::uint64_t result = 0;
-    for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
-      const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+    for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+      const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
       Wide even = 0;  // two sums, so that an addition need not wait for the one before
       Wide odd = 0;
-      for (std::size_t j = start; j < end; j += 2) {
-        even += static_cast<Wide>(row[j]) * u[j];
-        odd += static_cast<Wide>(row[j + 1]) * u[j + 1];
+      for (std::size_t panel = begin; panel < end; panel += RnsKernels::panel) {
+        const std::size_t width = n - panel < RnsKernels::panel ? n - panel : RnsKernels::panel;
+        const std::uint64_t* row = x + panel * rows + (first + i) * width;
+        for (std::size_t j = 0; j < width; j += 2) {
+          even += static_cast<Wide>(row[j]) * u[panel + j];
+          odd += static_cast<Wide>(row[j + 1]) * u[panel + j + 1];
+        }
       }
       result = add_mod(result, reduce(even + odd, c), c);
     }
@@ -69,15 +72,15 @@ void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::s
   }
 }
 
-void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
-             const std::uint64_t* z, std::size_t n, std::uint64_t c) {
+void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t width, const std::uint64_t* z,
+             std::size_t n, std::uint64_t c) {
   for (std::size_t j = 0; j < width; j += 4) {
     std::uint64_t result[4] = {};
     for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
       const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
       Wide sum[4] = {};
       for (std::size_t i = start; i < end; ++i) {
-        const std::uint64_t* row = x + i * stride + j;
+        const std::uint64_t* row = x + i * width + j;
         for (int k = 0; k < 4; ++k) sum[k] += static_cast<Wide>(row[k]) * z[i];
       }
       for (int k = 0; k < 4; ++k) result[k] = add_mod(result[k], reduce(sum[k], c), c);
@@ -86,30 +89,35 @@ void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std
   }
 }
 
-void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t n_rows,
-                const std::uint64_t* u, std::size_t u_stride, std::size_t n,
+void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t rows, std::size_t first,
+                std::size_t n_rows, const std::uint64_t* u, std::size_t u_stride, std::size_t n,
                 const RnsKernels::Primes& primes) {
   for (std::size_t q = 0; q < primes.count; ++q) {
     const std::uint64_t c = primes.c[q];
-    const std::uint64_t* right = u + q * u_stride;
     for (std::size_t i = n_rows; i < lanes; ++i) out[q * lanes + i] = 0;
     for (std::size_t i = 0; i < n_rows; ++i) {
-      const std::uint64_t* x_low = x.low + i * x.stride;
-      const std::uint64_t* x_high = x.high == nullptr ? nullptr : x.high + i * x.stride;
       std::uint64_t result = primes.start[q];
       for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
         const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
         Wide even = 0;
         Wide odd = 0;
-        if (x_high == nullptr) {
-          for (std::size_t j = begin; j < end; j += 2) {
-            even += static_cast<Wide>(x_low[j]) * right[j];
-            odd += static_cast<Wide>(x_low[j + 1]) * right[j + 1];
-          }
-        } else {
-          for (std::size_t j = begin; j < end; j += 2) {
-            even += static_cast<Wide>(x_low[j] + c * x_high[j]) * right[j];
-            odd += static_cast<Wide>(x_low[j + 1] + c * x_high[j + 1]) * right[j + 1];
+        for (std::size_t panel = begin; panel < end; panel += RnsKernels::split_panel) {
+          const std::size_t width =
+              n - panel < RnsKernels::split_panel ? n - panel : RnsKernels::split_panel;
+          const std::size_t offset = panel * rows + (first + i) * width;
+          const std::uint64_t* low = x.low + offset;
+          const std::uint64_t* right = u + q * u_stride + panel;
+          if (x.high == nullptr) {
+            for (std::size_t j = 0; j < width; j += 2) {
+              even += static_cast<Wide>(low[j]) * right[j];
+              odd += static_cast<Wide>(low[j + 1]) * right[j + 1];
+            }
+          } else {
+            const std::uint64_t* high = x.high + offset;
+            for (std::size_t j = 0; j < width; j += 2) {
+              even += static_cast<Wide>(low[j] + c * high[j]) * right[j];
+              odd += static_cast<Wide>(low[j + 1] + c * high[j + 1]) * right[j + 1];
+            }
           }
         }
         result = add_mod(result, reduce(even + odd, c), c);
@@ -132,7 +140,7 @@ void split_columns(std::uint64_t* out, std::size_t out_stride, const RnsKernels:
         const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
         Wide sum[4] = {};
         for (std::size_t i = begin; i < end; ++i) {
-          const std::size_t at = i * x.stride + j;
+          const std::size_t at = i * width + j;
           for (std::size_t k = 0; k < 4; ++k) {
             const std::uint64_t left =
                 x.high == nullptr ? x.low[at + k] : x.low[at + k] + c * x.high[at + k];

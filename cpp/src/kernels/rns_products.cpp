@@ -56,6 +56,11 @@ RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels&
       pool_(threads),
       workspaces_(pool_.threads()) {}
 
+std::size_t RnsProducts::place(std::size_t i, std::size_t j, std::size_t panel) const noexcept {
+  const std::size_t first = j / panel * panel;
+  return first * rows() + i * std::min(panel, stride_ - first) + (j - first);
+}
+
 void RnsProducts::apply(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply: x", columns(), x.size());
   check_length("apply: out", rows(), out.size());
@@ -88,9 +93,8 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
   if (is_split) find_starts(basis, stride);
 
   const std::int64_t exponent = grid_.low + grid.low;
-  const std::size_t piece_size = !transposed ? lanes
-                                 : is_split  ? RnsKernels::split_width
-                                             : RnsKernels::max_width;
+  const std::size_t panel = is_split ? RnsKernels::split_panel : RnsKernels::panel;
+  const std::size_t piece_size = transposed ? panel : lanes;
   const auto work = [&](std::size_t piece, unsigned worker) {
     Workspace& workspace = workspaces_[worker];
     workspace.residues.reserve(size * piece_size);
@@ -98,26 +102,26 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
     workspace.limbs.reserve((size + 2) * lanes);
     const std::size_t first = piece * piece_size;
     const std::size_t count = std::min(piece_size, out.size() - first);
-    const std::size_t offset = transposed ? first : first * stride_;
+    const std::size_t width = std::min(panel, stride_ - std::min(stride_, first));
     const std::size_t step = is_split ? RnsKernels::split_primes : 1;
     for (std::size_t q = 0; q < size; q += step) {
       std::uint64_t* to = workspace.residues.data() + q * piece_size;
       const std::uint64_t* right = vector_.data() + q * stride;
       if (is_split) {
-        const RnsKernels::Split entries{
-            low_.data() + offset, high_.size() == 0 ? nullptr : high_.data() + offset, stride_};
+        const std::size_t offset = transposed ? first * rows() : 0;
+        const RnsKernels::Split entries{low_.data() + offset,
+                                        high_.size() == 0 ? nullptr : high_.data() + offset};
         const RnsKernels::Primes primes{std::min(step, size - q), basis.c + q, start_.data() + q};
         if (transposed) {
-          kernels_.split_columns(to, piece_size, entries, round_up(count, lanes), right, stride,
-                                 x.size(), primes);
+          kernels_.split_columns(to, piece_size, entries, width, right, stride, x.size(), primes);
         } else {
-          kernels_.split_rows(to, entries, count, right, stride, stride, primes);
+          kernels_.split_rows(to, entries, rows(), first, count, right, stride, stride, primes);
         }
       } else if (transposed) {
-        kernels_.columns(to, matrices_[q].data() + offset, stride_, round_up(count, lanes), right,
-                         x.size(), basis.c[q]);
+        kernels_.columns(to, matrices_[q].data() + first * rows(), width, right, x.size(),
+                         basis.c[q]);
       } else {
-        kernels_.rows(to, matrices_[q].data() + offset, stride_, count, right, stride, basis.c[q]);
+        kernels_.rows(to, matrices_[q].data(), rows(), first, count, right, stride, basis.c[q]);
       }
     }
     for (std::size_t start = 0; start < count; start += lanes) {
@@ -188,7 +192,7 @@ bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) co
       const Wide magnitude = static_cast<Wide>(limbs[1]) << 52 | limbs[0];
       const Wide shift = static_cast<Wide>(1) << width;
       const Wide value = mpfr_signbit(entry) != 0 ? shift - magnitude : shift + magnitude;
-      const std::size_t at = row * stride_ + j;
+      const std::size_t at = place(row, j, RnsKernels::split_panel);
       low.data()[at] = static_cast<std::uint64_t>(value) & (two51 - 1);
       if (high.size() != 0) high.data()[at] = static_cast<std::uint64_t>(value >> 51);
     }
@@ -231,8 +235,8 @@ void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
           split(workspace.limbs.data(), n_limbs, numbers.subspan(j, std::min(lanes, columns() - j)),
                 grid_.low);
       for (std::size_t q = first; q < basis.size; ++q) {
-        kernels_.residues(added[q - first].data() + row * stride_ + j, 0, basis, q, q + 1,
-                          workspace.limbs.data(), n_limbs, negative);
+        kernels_.residues(added[q - first].data() + place(row, j, RnsKernels::panel), 0, basis, q,
+                          q + 1, workspace.limbs.data(), n_limbs, negative);
       }
     }
   };

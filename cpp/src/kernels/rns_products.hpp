@@ -22,7 +22,7 @@ namespace mpsharp {
 /// entry, from which a kernel gets each residue with one instruction, so it is read from memory
 /// once for many primes. Of a wider one all residues are stored, for as many primes as calls have
 /// needed. Either is made at the first call, lives as long as the object and serves apply (vector
-/// lanes along the sum) and apply_transposed (lanes along the columns) in one row-major copy.
+/// lanes along the sum) and apply_transposed (lanes along the columns) in one copy.
 ///
 /// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
 /// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
@@ -45,6 +45,8 @@ class RnsProducts final : public MatrixProducts {
     std::vector<mp_limb_t> words;
   };
 
+  /// Where entry (i, j) lies in panels of so many columns (rns_kernels.hpp).
+  [[nodiscard]] std::size_t place(std::size_t i, std::size_t j, std::size_t panel) const noexcept;
   void product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
   void scalar_product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
   /// Makes sure that the matrix has residues for `size` primes.
@@ -64,15 +66,15 @@ class RnsProducts final : public MatrixProducts {
   std::shared_ptr<const Matrix> matrix_;
   const RnsKernels& kernels_;
   Grid grid_;
-  std::size_t stride_;  ///< words from one row of residues to the next
+  std::size_t stride_;  ///< columns, padded to whole vectors of words
 
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
   mutable ThreadPool pool_;
   mutable std::vector<Workspace> workspaces_;   ///< one per thread
   mutable AlignedWords vector_;                 ///< residues of x
-  mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, row-major
+  mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, in panels
   mutable std::vector<std::uint64_t> start_;    ///< per prime
-  mutable AlignedWords low_;   ///< the integers + 2^width, row-major: their low 51 bits
+  mutable AlignedWords low_;   ///< the integers + 2^width, in panels: their low 51 bits
   mutable AlignedWords high_;  ///< and what is above
 };
 
