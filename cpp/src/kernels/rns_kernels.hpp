@@ -19,11 +19,14 @@ namespace mpsharp {
 struct RnsKernels {
   static constexpr std::size_t fold = 4096;
   static constexpr std::size_t lanes = 8;
-  /// Matrices lie in panels of so many columns, one behind the other; a panel is row-major, and the
-  /// last is as narrow as the padded matrix leaves it. So eight rows, and the columns of a panel,
-  /// are read from contiguous memory.
-  static constexpr std::size_t panel = 64;
-  static constexpr std::size_t split_panel = 32;
+  /// Matrices lie in tiles of a few rows by 8 columns, a tile row by row, the tiles of the same
+  /// rows one behind the other; missing rows and columns are zeros. So both products read memory in
+  /// order: one accumulator per row of a tile, or one per column, takes up its words as they come.
+  static constexpr std::size_t tile_rows = 8;
+  static constexpr std::size_t split_tile_rows = 4;
+  /// Columns that `columns` and `split_columns` take at once.
+  static constexpr std::size_t max_width = 64;
+  static constexpr std::size_t split_max_width = 32;
 
   /// Residues of eight integers: out[q * stride + i] <- (-1)^(negative bit i) sum_l limbs[8 l + i]
   /// 2^(52 l) mod p_q for first <= q < last, n_limbs <= fold. A residue is in [0, p), or equal to p
@@ -32,21 +35,21 @@ struct RnsKernels {
                    std::size_t first, std::size_t last, const std::uint64_t* limbs,
                    std::size_t n_limbs, unsigned negative);
 
-  /// out[i] <- sum_{j < n} x[first + i][j] u[j] mod p, i < n_rows <= 8; the rest of out[0..7] is
-  /// unspecified (below 2^52). x lies in panels of `rows` rows; n is a multiple of 8.
-  void (*rows)(std::uint64_t* out, const std::uint64_t* x, std::size_t rows, std::size_t first,
-               std::size_t n_rows, const std::uint64_t* u, std::size_t n, std::uint64_t c);
+  /// out[i] <- sum_{j < n} x[i][j] u[j] mod p, i < 8; n is a multiple of 8.
+  void (*rows)(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u, std::size_t n,
+               std::uint64_t c);
 
-  /// out[j] <- sum_{i < n} x[i * width + j] z[i] mod p, j < width <= panel, a multiple of 8: x is
-  /// one panel.
-  void (*columns)(std::uint64_t* out, const std::uint64_t* x, std::size_t width,
-                  const std::uint64_t* z, std::size_t n, std::uint64_t c);
+  /// out[j] <- sum_{i < n} x[i][j] z[i] mod p, j < width <= max_width; n and width are multiples of
+  /// 8. x points to the first of these columns; the next rows of tiles are `row_stride` words away.
+  void (*columns)(std::uint64_t* out, const std::uint64_t* x, std::size_t row_stride,
+                  std::size_t width, const std::uint64_t* z, std::size_t n, std::uint64_t c);
 
   /// A matrix of integers low + 2^51 high >= 0, which are not reduced until they are needed: modulo
-  /// p they are low + c high, and that has to be below 2^52.
+  /// p they are low + c high, and that has to be below 2^52. A tile holds the low words (below
+  /// 2^51) of four rows, then their high words, unless these are all zero and left out.
   struct Split {
-    const std::uint64_t* low;   ///< below 2^51
-    const std::uint64_t* high;  ///< null if all are zero
+    const std::uint64_t* words;
+    bool has_high;
   };
   /// The primes that one call takes, and what belongs to them.
   struct Primes {
@@ -56,17 +59,16 @@ struct RnsKernels {
   };
   static constexpr std::size_t split_primes = 2;
 
-  /// out[q * 8 + i] <- start_q + sum_{j < n} x[first + i][j] u[q * u_stride + j] mod p_q,
-  /// i < n_rows <= 8; the rest of out is unspecified (below 2^52). n is a multiple of 8.
-  void (*split_rows)(std::uint64_t* out, const Split& x, std::size_t rows, std::size_t first,
-                     std::size_t n_rows, const std::uint64_t* u, std::size_t u_stride,
-                     std::size_t n, const Primes& primes);
+  /// out[q * 8 + i] <- start_q + sum_{j < n} x[i][j] u[q * u_stride + j] mod p_q, i < 4; n is a
+  /// multiple of 8.
+  void (*split_rows)(std::uint64_t* out, const Split& x, const std::uint64_t* u,
+                     std::size_t u_stride, std::size_t n, const Primes& primes);
 
-  /// out[q * out_stride + j] <- start_q + sum_{i < n} x[i * width + j] z[q * z_stride + i] mod p_q,
-  /// j < width <= split_panel, a multiple of 8: x is one panel.
+  /// out[q * out_stride + j] <- start_q + sum_{i < n} x[i][j] z[q * z_stride + i] mod p_q,
+  /// j < width <= split_max_width; n and width are multiples of 8, row_stride as for `columns`.
   void (*split_columns)(std::uint64_t* out, std::size_t out_stride, const Split& x,
-                        std::size_t width, const std::uint64_t* z, std::size_t z_stride,
-                        std::size_t n, const Primes& primes);
+                        std::size_t row_stride, std::size_t width, const std::uint64_t* z,
+                        std::size_t z_stride, std::size_t n, const Primes& primes);
 
   /// The eight signed integers below M / 4 in magnitude with residues[8 q + i] mod p_q, as size + 2
   /// limbs of 52 bits, limbs[8 l + i], in two's complement (their sign is bit 51 of the last limb).

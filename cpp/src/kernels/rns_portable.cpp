@@ -49,21 +49,20 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
   }
 }
 
-void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t rows, std::size_t first,
-          std::size_t n_rows, const std::uint64_t* u, std::size_t n, std::uint64_t c) {
-  for (std::size_t i = n_rows; i < lanes; ++i) out[i] = 0;
-  for (std::size_t i = 0; i < n_rows; ++i) {
+void rows(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u, std::size_t n,
+          std::uint64_t c) {
+  constexpr std::size_t tile = RnsKernels::tile_rows * lanes;
+  for (std::size_t i = 0; i < lanes; ++i) {
     std::uint64_t result = 0;
     for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
       const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
       Wide even = 0;  // two sums, so that an addition need not wait for the one before
       Wide odd = 0;
-      for (std::size_t panel = begin; panel < end; panel += RnsKernels::panel) {
-        const std::size_t width = n - panel < RnsKernels::panel ? n - panel : RnsKernels::panel;
-        const std::uint64_t* row = x + panel * rows + (first + i) * width;
-        for (std::size_t j = 0; j < width; j += 2) {
-          even += static_cast<Wide>(row[j]) * u[panel + j];
-          odd += static_cast<Wide>(row[j + 1]) * u[panel + j + 1];
+      for (std::size_t j = begin; j < end; j += lanes) {
+        const std::uint64_t* left = x + j / lanes * tile + i * lanes;
+        for (std::size_t k = 0; k < lanes; k += 2) {
+          even += static_cast<Wide>(left[k]) * u[j + k];
+          odd += static_cast<Wide>(left[k + 1]) * u[j + k + 1];
         }
       }
       result = add_mod(result, reduce(even + odd, c), c);
@@ -72,16 +71,18 @@ void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t rows, std::siz
   }
 }
 
-void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t width, const std::uint64_t* z,
-             std::size_t n, std::uint64_t c) {
+void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t row_stride, std::size_t width,
+             const std::uint64_t* z, std::size_t n, std::uint64_t c) {
+  constexpr std::size_t tile_rows = RnsKernels::tile_rows;
   for (std::size_t j = 0; j < width; j += 4) {
     std::uint64_t result[4] = {};
-    for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
-      const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+    const std::uint64_t* column = x + j / lanes * tile_rows * lanes + j % lanes;
+    for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+      const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
       Wide sum[4] = {};
-      for (std::size_t i = start; i < end; ++i) {
-        const std::uint64_t* row = x + i * width + j;
-        for (int k = 0; k < 4; ++k) sum[k] += static_cast<Wide>(row[k]) * z[i];
+      for (std::size_t i = begin; i < end; ++i) {
+        const std::uint64_t* left = column + i / tile_rows * row_stride + i % tile_rows * lanes;
+        for (int k = 0; k < 4; ++k) sum[k] += static_cast<Wide>(left[k]) * z[i];
       }
       for (int k = 0; k < 4; ++k) result[k] = add_mod(result[k], reduce(sum[k], c), c);
     }
@@ -89,34 +90,32 @@ void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t width, cons
   }
 }
 
-void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t rows, std::size_t first,
-                std::size_t n_rows, const std::uint64_t* u, std::size_t u_stride, std::size_t n,
-                const RnsKernels::Primes& primes) {
+constexpr std::size_t split_half = RnsKernels::split_tile_rows * lanes;
+
+void split_rows(std::uint64_t* out, const RnsKernels::Split& x, const std::uint64_t* u,
+                std::size_t u_stride, std::size_t n, const RnsKernels::Primes& primes) {
+  const std::size_t tile = x.has_high ? 2 * split_half : split_half;
   for (std::size_t q = 0; q < primes.count; ++q) {
     const std::uint64_t c = primes.c[q];
-    for (std::size_t i = n_rows; i < lanes; ++i) out[q * lanes + i] = 0;
-    for (std::size_t i = 0; i < n_rows; ++i) {
+    for (std::size_t i = 0; i < RnsKernels::split_tile_rows; ++i) {
       std::uint64_t result = primes.start[q];
       for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
         const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
         Wide even = 0;
         Wide odd = 0;
-        for (std::size_t panel = begin; panel < end; panel += RnsKernels::split_panel) {
-          const std::size_t width =
-              n - panel < RnsKernels::split_panel ? n - panel : RnsKernels::split_panel;
-          const std::size_t offset = panel * rows + (first + i) * width;
-          const std::uint64_t* low = x.low + offset;
-          const std::uint64_t* right = u + q * u_stride + panel;
-          if (x.high == nullptr) {
-            for (std::size_t j = 0; j < width; j += 2) {
-              even += static_cast<Wide>(low[j]) * right[j];
-              odd += static_cast<Wide>(low[j + 1]) * right[j + 1];
+        for (std::size_t j = begin; j < end; j += lanes) {
+          const std::uint64_t* low = x.words + j / lanes * tile + i * lanes;
+          const std::uint64_t* high = low + split_half;
+          const std::uint64_t* right = u + q * u_stride + j;
+          if (x.has_high) {
+            for (std::size_t k = 0; k < lanes; k += 2) {
+              even += static_cast<Wide>(low[k] + c * high[k]) * right[k];
+              odd += static_cast<Wide>(low[k + 1] + c * high[k + 1]) * right[k + 1];
             }
           } else {
-            const std::uint64_t* high = x.high + offset;
-            for (std::size_t j = 0; j < width; j += 2) {
-              even += static_cast<Wide>(low[j] + c * high[j]) * right[j];
-              odd += static_cast<Wide>(low[j + 1] + c * high[j + 1]) * right[j + 1];
+            for (std::size_t k = 0; k < lanes; k += 2) {
+              even += static_cast<Wide>(low[k]) * right[k];
+              odd += static_cast<Wide>(low[k + 1]) * right[k + 1];
             }
           }
         }
@@ -128,22 +127,25 @@ void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t rows
 }
 
 void split_columns(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
-                   std::size_t width, const std::uint64_t* z, std::size_t z_stride, std::size_t n,
-                   const RnsKernels::Primes& primes) {
+                   std::size_t row_stride, std::size_t width, const std::uint64_t* z,
+                   std::size_t z_stride, std::size_t n, const RnsKernels::Primes& primes) {
+  constexpr std::size_t tile_rows = RnsKernels::split_tile_rows;
+  const std::size_t tile = x.has_high ? 2 * split_half : split_half;
   for (std::size_t q = 0; q < primes.count; ++q) {
     const std::uint64_t c = primes.c[q];
     const std::uint64_t* right = z + q * z_stride;
     for (std::size_t j = 0; j < width; j += 4) {
+      const std::uint64_t* column = x.words + j / lanes * tile + j % lanes;
       std::uint64_t result[4];
       for (std::uint64_t& r : result) r = primes.start[q];
       for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
         const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
         Wide sum[4] = {};
         for (std::size_t i = begin; i < end; ++i) {
-          const std::size_t at = i * width + j;
-          for (std::size_t k = 0; k < 4; ++k) {
-            const std::uint64_t left =
-                x.high == nullptr ? x.low[at + k] : x.low[at + k] + c * x.high[at + k];
+          const std::uint64_t* low = column + i / tile_rows * row_stride + i % tile_rows * lanes;
+          const std::uint64_t* high = low + split_half;
+          for (int k = 0; k < 4; ++k) {
+            const std::uint64_t left = x.has_high ? low[k] + c * high[k] : low[k];
             sum[k] += static_cast<Wide>(left) * right[i];
           }
         }

@@ -45,8 +45,6 @@ class RnsProducts final : public MatrixProducts {
     std::vector<mp_limb_t> words;
   };
 
-  /// Where entry (i, j) lies in panels of so many columns (rns_kernels.hpp).
-  [[nodiscard]] std::size_t place(std::size_t i, std::size_t j, std::size_t panel) const noexcept;
   void product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
   void scalar_product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
   /// Makes sure that the matrix has residues for `size` primes.
@@ -58,6 +56,11 @@ class RnsProducts final : public MatrixProducts {
   /// Residues of x, [prime][stride]; zeros beyond x.size().
   void convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis, std::size_t stride,
                const Poll& poll) const;
+  /// The residues of `count` outputs from `first` on, [prime][out_stride], by the two-word form.
+  void split_piece(std::uint64_t* out, std::size_t out_stride, std::size_t first, std::size_t count,
+                   bool transposed, const RnsBasis::View& basis, std::size_t stride) const;
+  /// An integer + 2^width has up to width + 1 bits.
+  [[nodiscard]] bool has_high() const noexcept { return grid_.width() + 1 > 51; }
   /// out[first...] <- the `count` <= 8 integers with these residues, times 2^exponent.
   void finish(Vector& out, std::size_t first, std::size_t count, const Vector& x, bool transposed,
               const std::uint64_t* residues, const RnsBasis::View& basis, std::int64_t exponent,
@@ -66,16 +69,16 @@ class RnsProducts final : public MatrixProducts {
   std::shared_ptr<const Matrix> matrix_;
   const RnsKernels& kernels_;
   Grid grid_;
+  std::size_t padded_rows_;
   std::size_t stride_;  ///< columns, padded to whole vectors of words
 
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
   mutable ThreadPool pool_;
   mutable std::vector<Workspace> workspaces_;   ///< one per thread
   mutable AlignedWords vector_;                 ///< residues of x
-  mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, in panels
+  mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, in tiles
   mutable std::vector<std::uint64_t> start_;    ///< per prime
-  mutable AlignedWords low_;   ///< the integers + 2^width, in panels: their low 51 bits
-  mutable AlignedWords high_;  ///< and what is above
+  mutable AlignedWords split_;  ///< the integers + 2^width in two words each, in tiles
 };
 
 }  // namespace mpsharp
