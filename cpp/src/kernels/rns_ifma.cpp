@@ -11,6 +11,8 @@ namespace {
 using Words = __m512i;
 
 constexpr std::size_t lanes = RnsKernels::lanes;
+constexpr std::size_t tile_rows = 8;
+constexpr std::size_t split_tile_rows = 4;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
 constexpr std::uint64_t two51 = std::uint64_t{1} << 51;
 
@@ -94,7 +96,7 @@ void rows(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u, st
     for (int i = 0; i < 8; ++i) lo[i] = hi[i] = zero();
     for (std::size_t j = begin; j < end; j += lanes) {
       const Words right = load(u + j);
-      const std::uint64_t* tile = x + j * RnsKernels::tile_rows;
+      const std::uint64_t* tile = x + j * tile_rows;
 #pragma GCC unroll 8
       for (int i = 0; i < 8; ++i) {
         const Words left = load(tile + static_cast<std::size_t>(i) * lanes);
@@ -111,7 +113,6 @@ void rows(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u, st
 template <int n_vectors>
 void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t row_stride,
                 const std::uint64_t* z, std::size_t n, std::uint64_t c) {
-  constexpr std::size_t tile_rows = RnsKernels::tile_rows;
   const Words p = all(two51 - c);
   Words result[n_vectors];
   for (int k = 0; k < n_vectors; ++k) result[k] = zero();
@@ -168,14 +169,14 @@ void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t row_stride,
 
 /// Words of a tile of the two-word form.
 template <bool has_high>
-constexpr std::size_t split_tile = RnsKernels::split_tile_rows * lanes * (has_high ? 2 : 1);
+constexpr std::size_t split_tile = split_tile_rows * lanes * (has_high ? 2 : 1);
 
 /// Row `row` of a tile modulo p, below 2^52.
 template <bool has_high>
 inline Words split_load(const std::uint64_t* tile, std::size_t row, Words c) {
   const Words x_low = load(tile + row * lanes);
   if (!has_high) return x_low;
-  return low(x_low, load(tile + (RnsKernels::split_tile_rows + row) * lanes), c);
+  return low(x_low, load(tile + (split_tile_rows + row) * lanes), c);
 }
 
 /// Four rows of each prime fill the lanes of the sums; with one prime half of them idle.
@@ -233,7 +234,7 @@ template <int n_vectors, int n_primes, bool has_high>
 void split_columns_of(std::uint64_t* out, std::size_t out_stride, const std::uint64_t* x,
                       std::size_t row_stride, const std::uint64_t* z, std::size_t z_stride,
                       std::size_t n, const RnsKernels::Primes& primes) {
-  constexpr std::size_t tile_rows = RnsKernels::split_tile_rows;
+  constexpr std::size_t tile_rows = split_tile_rows;
   Words c[n_primes];
   Words result[n_primes][n_vectors];
   for (int q = 0; q < n_primes; ++q) {
@@ -363,6 +364,8 @@ void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::u
 
 }  // namespace
 
-const RnsKernels rns_ifma = {residues, rows, columns, split_rows, split_columns, reconstruct};
+// The multiply-add that makes a residue costs half as much as using it; reading it costs more.
+const RnsKernels rns_ifma = {tile_rows,  split_tile_rows, 0,          residues, rows, columns,
+                             split_rows, split_columns,   reconstruct};
 
 }  // namespace mpsharp

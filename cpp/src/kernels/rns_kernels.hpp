@@ -20,10 +20,13 @@ struct RnsKernels {
   static constexpr std::size_t fold = 4096;
   static constexpr std::size_t lanes = 8;
   /// Matrices lie in tiles of a few rows by 8 columns, a tile row by row, the tiles of the same
-  /// rows one behind the other; missing rows and columns are zeros. So both products read memory in
-  /// order: one accumulator per row of a tile, or one per column, takes up its words as they come.
-  static constexpr std::size_t tile_rows = 8;
-  static constexpr std::size_t split_tile_rows = 4;
+  /// rows one behind the other; missing rows and columns are zeros. With 8 rows both products read
+  /// memory in order: one accumulator per row of a tile, or one per column, takes up its words as
+  /// they come.
+  std::size_t tile_rows;        ///< divides 8
+  std::size_t split_tile_rows;  ///< the same of the two-word form (Split)
+  /// The two-word form is used where it serves and the residues would take more words than this.
+  std::size_t max_stored_words;
   /// Columns that `columns` and `split_columns` take at once.
   static constexpr std::size_t max_width = 64;
   static constexpr std::size_t split_max_width = 32;
@@ -35,7 +38,7 @@ struct RnsKernels {
                    std::size_t first, std::size_t last, const std::uint64_t* limbs,
                    std::size_t n_limbs, unsigned negative);
 
-  /// out[i] <- sum_{j < n} x[i][j] u[j] mod p, i < 8; n is a multiple of 8.
+  /// out[i] <- sum_{j < n} x[i][j] u[j] mod p, i < tile_rows; n is a multiple of 8.
   void (*rows)(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u, std::size_t n,
                std::uint64_t c);
 
@@ -46,7 +49,7 @@ struct RnsKernels {
 
   /// A matrix of integers low + 2^51 high >= 0, which are not reduced until they are needed: modulo
   /// p they are low + c high, and that has to be below 2^52. A tile holds the low words (below
-  /// 2^51) of four rows, then their high words, unless these are all zero and left out.
+  /// 2^51) of its rows, then their high words, unless these are all zero and left out.
   struct Split {
     const std::uint64_t* words;
     bool has_high;
@@ -59,8 +62,8 @@ struct RnsKernels {
   };
   static constexpr std::size_t split_primes = 2;
 
-  /// out[q * 8 + i] <- start_q + sum_{j < n} x[i][j] u[q * u_stride + j] mod p_q, i < 4; n is a
-  /// multiple of 8.
+  /// out[q * 8 + i] <- start_q + sum_{j < n} x[i][j] u[q * u_stride + j] mod p_q, i <
+  /// split_tile_rows; n is a multiple of 8.
   void (*split_rows)(std::uint64_t* out, const Split& x, const std::uint64_t* u,
                      std::size_t u_stride, std::size_t n, const Primes& primes);
 

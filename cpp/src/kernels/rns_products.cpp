@@ -107,11 +107,12 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
         const std::uint64_t* entries = matrices_[q].data();
         const std::uint64_t* right = vector_.data() + q * stride;
         if (transposed) {
-          kernels_.columns(to, entries + first * RnsKernels::tile_rows,
-                           stride_ * RnsKernels::tile_rows, round_up(count, lanes), right, stride,
-                           basis.c[q]);
+          kernels_.columns(to, entries + first * kernels_.tile_rows, stride_ * kernels_.tile_rows,
+                           round_up(count, lanes), right, stride, basis.c[q]);
         } else {
-          kernels_.rows(to, entries + first * stride_, right, stride, basis.c[q]);
+          for (std::size_t i = 0; i < count; i += kernels_.tile_rows) {
+            kernels_.rows(to + i, entries + (first + i) * stride_, right, stride, basis.c[q]);
+          }
         }
       }
     }
@@ -134,7 +135,7 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
 void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, std::size_t first,
                               std::size_t count, bool transposed, const RnsBasis::View& basis,
                               std::size_t stride) const {
-  constexpr std::size_t tile_rows = RnsKernels::split_tile_rows;
+  const std::size_t tile_rows = kernels_.split_tile_rows;
   const std::size_t row_stride = stride_ * tile_rows * (has_high() ? 2 : 1);
   for (std::size_t q = 0; q < basis.size; q += RnsKernels::split_primes) {
     const RnsKernels::Primes primes{std::min(RnsKernels::split_primes, basis.size - q), basis.c + q,
@@ -192,11 +193,12 @@ bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) co
   // An integer in [0, 2^(width + 1)) has high < 2^(width - 50), so low + c high < 2^52 if
   // c 2^(width - 50) <= 2^51. The last c is the largest.
   const std::uint64_t width = grid_.width();
+  if (padded_rows_ * stride_ * basis.size <= kernels_.max_stored_words) return false;
   if (width + static_cast<std::uint64_t>(std::bit_width(basis.c[basis.size - 1])) > 101) {
     return false;
   }
   if (split_.size() != 0) return true;
-  constexpr std::size_t tile_rows = RnsKernels::split_tile_rows;
+  const std::size_t tile_rows = kernels_.split_tile_rows;
   const std::size_t parts = has_high() ? 2 : 1;
   AlignedWords split(padded_rows_ * stride_ * parts);
   const auto work = [&](std::size_t row, unsigned /*worker*/) {
@@ -242,7 +244,7 @@ void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
   for (std::size_t q = first; q < basis.size; ++q) added.emplace_back(padded_rows_ * stride_);
   const std::size_t n_limbs = limbs52(grid_);
   const auto place = [this](std::size_t i, std::size_t j) {
-    constexpr std::size_t tile_rows = RnsKernels::tile_rows;
+    const std::size_t tile_rows = kernels_.tile_rows;
     return i / tile_rows * tile_rows * stride_ + j * tile_rows + i % tile_rows * lanes;
   };
   const auto work = [&](std::size_t row, unsigned worker) {
