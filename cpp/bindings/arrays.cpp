@@ -40,7 +40,8 @@ void fill(Vector& out, const Contiguous<std::int8_t>& sign, const Contiguous<std
   const std::int8_t* kinds = kind.data();
   const std::int64_t* exponents = exponent.data();
   const std::uint64_t* words = limbs.data();
-  const auto unused = static_cast<unsigned>(64 * width - static_cast<std::size_t>(out.bits().value()));
+  const auto unused =
+      static_cast<unsigned>(64 * width - static_cast<std::size_t>(out.bits().value()));
   const std::uint64_t low_mask = (std::uint64_t{1} << unused) - 1;
   for (std::size_t i = 0; i < size; ++i) {
     const int direction = signs[i] < 0 ? -1 : 1;
@@ -52,8 +53,9 @@ void fill(Vector& out, const Contiguous<std::int8_t>& sign, const Contiguous<std
         const std::uint64_t* from = words + i * width;
         if ((from[width - 1] >> 63) == 0 || (from[0] & low_mask) != 0 ||
             exponents[i] < MPFR_EMIN_DEFAULT || exponents[i] > MPFR_EMAX_DEFAULT) {
-          throw mpsharp::PrecisionError("entry " + std::to_string(i) +
-                                        ": limbs are not normalised or the exponent is out of range");
+          throw mpsharp::PrecisionError(
+              "entry " + std::to_string(i) +
+              ": limbs are not normalised or the exponent is out of range");
         }
         mp_limb_t* to = out.limbs() + i * width;
         std::copy(from, from + width, to);
@@ -72,7 +74,8 @@ void fill(Vector& out, const Contiguous<std::int8_t>& sign, const Contiguous<std
 
 py::tuple parts(const Vector& x) {
   const std::size_t size = x.size(), width = x.bits().limbs();
-  Contiguous<std::int8_t> sign(static_cast<py::ssize_t>(size)), kind(static_cast<py::ssize_t>(size));
+  Contiguous<std::int8_t> sign(static_cast<py::ssize_t>(size)),
+      kind(static_cast<py::ssize_t>(size));
   Contiguous<std::int64_t> exponent(static_cast<py::ssize_t>(size));
   Contiguous<std::uint64_t> limbs(
       {static_cast<py::ssize_t>(size), static_cast<py::ssize_t>(width)});
@@ -106,17 +109,18 @@ mpsharp::Poll signal_poll() {
 
 void register_arrays(py::module_& m) {
   py::class_<Vector>(m, "Vector", "MPFR numbers of one precision.")
-      .def(py::init([](long bits, const Contiguous<std::int8_t>& sign,
-                       const Contiguous<std::int8_t>& kind,
-                       const Contiguous<std::int64_t>& exponent,
-                       const Contiguous<std::uint64_t>& limbs) {
-             const MpfrScope scope;
-             Vector out(static_cast<std::size_t>(sign.size()), Bits(bits));
-             fill(out, sign, kind, exponent, limbs);
-             return out;
-           }),
-           py::arg("bits"), py::arg("sign"), py::arg("kind"), py::arg("exponent"), py::arg("limbs"))
-      .def("parts", &parts, "The tuple (bits, sign, kind, exponent, limbs) that makes an equal vector.")
+      .def(
+          py::init([](long bits, const Contiguous<std::int8_t>& sign,
+                      const Contiguous<std::int8_t>& kind, const Contiguous<std::int64_t>& exponent,
+                      const Contiguous<std::uint64_t>& limbs) {
+            const MpfrScope scope;
+            Vector out(static_cast<std::size_t>(sign.size()), Bits(bits));
+            fill(out, sign, kind, exponent, limbs);
+            return out;
+          }),
+          py::arg("bits"), py::arg("sign"), py::arg("kind"), py::arg("exponent"), py::arg("limbs"))
+      .def("parts", &parts,
+           "The tuple (bits, sign, kind, exponent, limbs) that makes an equal vector.")
       .def("__len__", &Vector::size)
       .def_property_readonly("bits", [](const Vector& x) { return x.bits().value(); });
 
@@ -131,8 +135,9 @@ void register_arrays(py::module_& m) {
           [](const Contiguous<double>& values, long bits) {
             if (values.ndim() != 2) throw mpsharp::ShapeError("values: expected 2 dimensions");
             const MpfrScope scope;
-            auto out = std::make_shared<Matrix>(static_cast<std::size_t>(values.shape(0)),
-                                                static_cast<std::size_t>(values.shape(1)), Bits(bits));
+            auto out =
+                std::make_shared<Matrix>(static_cast<std::size_t>(values.shape(0)),
+                                         static_cast<std::size_t>(values.shape(1)), Bits(bits));
             const double* data = values.data();
             for (std::size_t i = 0; i < out->entries().size(); ++i) {
               mpfr_set_d(out->entries()[i], data[i], MPFR_RNDN);

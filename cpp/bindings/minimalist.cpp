@@ -48,6 +48,7 @@ struct Data {
   std::shared_ptr<Matrix> X;
   std::shared_ptr<const MatrixProducts> products;
   std::shared_ptr<const MatrixProducts> exact;
+  unsigned threads;
 };
 
 const char* stop_name(Stop stop) {
@@ -62,8 +63,8 @@ const char* stop_name(Stop stop) {
   return "";
 }
 
-std::optional<Mpfr> optional_scalar(const std::optional<Vector>& x) {
-  if (!x) return std::nullopt;
+std::optional<Mpfr> optional_scalar(const Vector* x) {
+  if (x == nullptr) return std::nullopt;
   return scalar(*x, "stop_loss");
 }
 
@@ -71,61 +72,71 @@ std::optional<Mpfr> optional_scalar(const std::optional<Vector>& x) {
 
 void register_minimalist(py::module_& m) {
   py::class_<Data>(m, "Data", "A data matrix prepared for products in one arithmetic.")
-      .def(py::init([](std::shared_ptr<Matrix> X, const std::string& arithmetic) {
+      .def(py::init([](std::shared_ptr<Matrix> X, const std::string& arithmetic, unsigned threads) {
              const Arithmetic chosen = arithmetic_from(arithmetic);
              return without_gil([&](const Poll&) {
-               Data data{X, make_products(X, chosen), nullptr};
-               data.exact =
-                   chosen == Arithmetic::exact ? data.products : make_products(X, Arithmetic::exact);
+               Data data{X, make_products(X, chosen, threads), nullptr, threads};
+               data.exact = chosen == Arithmetic::exact
+                                ? data.products
+                                : make_products(X, Arithmetic::exact, threads);
                return data;
              });
            }),
-           py::arg("X"), py::arg("arithmetic"))
-      .def("apply",
-           [](const Data& data, const Vector& x, long bits) {
-             return without_gil([&](const Poll& poll) {
-               Vector out(data.products->rows(), Bits(bits));
-               data.products->apply(out, x, poll);
-               return out;
-             });
-           },
-           py::arg("x"), py::arg("bits"), "X x, each entry rounded to `bits`.")
-      .def("apply_transposed",
-           [](const Data& data, const Vector& x, long bits) {
-             return without_gil([&](const Poll& poll) {
-               Vector out(data.products->columns(), Bits(bits));
-               data.products->apply_transposed(out, x, poll);
-               return out;
-             });
-           },
-           py::arg("x"), py::arg("bits"), "X'x, each entry rounded to `bits`.");
+           py::arg("X"), py::arg("arithmetic"), py::arg("threads") = 1)
+      .def(
+          "apply",
+          [](const Data& data, const Vector& x, long bits) {
+            return without_gil([&](const Poll& poll) {
+              Vector out(data.products->rows(), Bits(bits));
+              data.products->apply(out, x, poll);
+              return out;
+            });
+          },
+          py::arg("x"), py::arg("bits"), "X x, each entry rounded to `bits`.")
+      .def(
+          "apply_transposed",
+          [](const Data& data, const Vector& x, long bits) {
+            return without_gil([&](const Poll& poll) {
+              Vector out(data.products->columns(), Bits(bits));
+              data.products->apply_transposed(out, x, poll);
+              return out;
+            });
+          },
+          py::arg("x"), py::arg("bits"), "X'x, each entry rounded to `bits`.");
 
-  m.def("dot",
-        [](const Vector& a, const Vector& b, const std::string& arithmetic, long bits) {
-          const MpfrScope scope;
-          Vector out(1, Bits(bits));
-          dot(out[0], a, b, arithmetic_from(arithmetic));
-          return out;
-        },
-        py::arg("a"), py::arg("b"), py::arg("arithmetic"), py::arg("bits"),
-        "The dot product, rounded to `bits`.");
+  m.def(
+      "dot",
+      [](const Vector& a, const Vector& b, const std::string& arithmetic, long bits) {
+        const MpfrScope scope;
+        Vector out(1, Bits(bits));
+        dot(out[0], a, b, arithmetic_from(arithmetic));
+        return out;
+      },
+      py::arg("a"), py::arg("b"), py::arg("arithmetic"), py::arg("bits"),
+      "The dot product, rounded to `bits`.");
 
-  py::class_<GramForm>(m, "GramForm", "The reduction of X that sharpness and imbalance are read from.")
+  py::class_<GramForm>(m, "GramForm",
+                       "The reduction of X that sharpness and imbalance are read from.")
       .def(py::init([](const Data& data, long bits, std::size_t rank) {
              return without_gil([&](const Poll& poll) {
-               return std::make_unique<GramForm>(data.exact, *data.X, Bits(bits), rank, poll);
+               return std::make_unique<GramForm>(data.exact, *data.X, Bits(bits), rank,
+                                                 data.threads, poll);
              });
            }),
            py::arg("data"), py::arg("bits"), py::arg("rank"))
-      .def("observe",
-           [](const GramForm& form, const Vector& u, const Vector& v, const Vector& y, long bits) {
-             Observation seen = without_gil(
-                 [&](const Poll& poll) { return form.observe(u, v, y, Bits(bits), poll); });
-             return py::make_tuple(as_vector(seen.sharpness), as_vector(seen.residual),
-                                   std::move(seen.imbalance));
-           },
-           py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"),
-           "(sharpness, residual, imbalance) at `bits`.");
+      .def(
+          "observe",
+          [](const GramForm& form, const Vector& u, const Vector& v, const Vector& y, long bits) {
+            const Observation seen = without_gil(
+                [&](const Poll& poll) { return form.observe(u, v, y, Bits(bits), poll); });
+            Vector out(2 + v.size(), Bits(bits));
+            mpfr_set(out[0], seen.sharpness, MPFR_RNDN);
+            mpfr_set(out[1], seen.residual, MPFR_RNDN);
+            copy(out.span().subspan(2), seen.imbalance);
+            return out;
+          },
+          py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"),
+          "Sharpness, its residual, then the imbalance of each layer, at `bits`.");
 
   py::class_<GradientDescent>(m, "GradientDescent", "Gradient descent of the minimalist model.")
       .def(py::init([](const Data& data, const Vector& y, const Vector& u, const Vector& v,
@@ -137,24 +148,26 @@ void register_minimalist(py::module_& m) {
              });
            }),
            py::arg("data"), py::arg("y"), py::arg("u"), py::arg("v"), py::arg("step_size"))
-      .def("advance",
-           [](GradientDescent& run, long steps, double ceiling,
-              const std::optional<Vector>& stop_loss) {
-             const std::optional<Mpfr> limit = optional_scalar(stop_loss);
-             return without_gil([&](const Poll& poll) {
-               return stop_name(run.advance(steps, ceiling, limit, poll));
-             });
-           },
-           py::arg("steps"), py::arg("ceiling"), py::arg("stop_loss"),
-           "Up to `steps` steps; the reason to stop: '', 'converged' or 'diverged'.")
-      .def("classify",
-           [](const GradientDescent& run, double ceiling, const std::optional<Vector>& stop_loss) {
-             const MpfrScope scope;
-             return stop_name(run.classify(ceiling, optional_scalar(stop_loss)));
-           },
-           py::arg("ceiling"), py::arg("stop_loss"), "What the present loss means.")
+      .def(
+          "advance",
+          [](GradientDescent& run, long steps, double ceiling, const Vector* stop_loss) {
+            const std::optional<Mpfr> limit = optional_scalar(stop_loss);
+            return without_gil([&](const Poll& poll) {
+              return stop_name(run.advance(steps, ceiling, limit, poll));
+            });
+          },
+          py::arg("steps"), py::arg("ceiling"), py::arg("stop_loss"),
+          "Up to `steps` steps; the reason to stop: '', 'converged' or 'diverged'.")
+      .def(
+          "classify",
+          [](const GradientDescent& run, double ceiling, const Vector* stop_loss) {
+            const MpfrScope scope;
+            return stop_name(run.classify(ceiling, optional_scalar(stop_loss)));
+          },
+          py::arg("ceiling"), py::arg("stop_loss"), "What the present loss means.")
       .def_property_readonly("step", &GradientDescent::step)
-      .def_property_readonly("loss", [](const GradientDescent& run) { return as_vector(run.loss()); })
+      .def_property_readonly("loss",
+                             [](const GradientDescent& run) { return as_vector(run.loss()); })
       .def_property_readonly("u", [](const GradientDescent& run) { return Vector(run.u()); })
       .def_property_readonly("v", [](const GradientDescent& run) { return Vector(run.v()); });
 }

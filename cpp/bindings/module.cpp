@@ -1,9 +1,9 @@
+#include <gmp.h>
 #include <mpfr.h>
 #include <pybind11/pybind11.h>
 
-#include <gmp.h>
-
 #include "bindings.hpp"
+#include "kernels/paths.hpp"
 #include "mpsharp/error.hpp"
 
 namespace py = pybind11;
@@ -29,14 +29,39 @@ PYBIND11_MODULE(_core, m) {
       raise("ResourceError", "out of memory");
     }
   });
-  m.def("versions", [] {
-    py::dict out;
-    out["mpfr"] = mpfr_get_version();
-    out["gmp"] = gmp_version;
-    out["mpfr_source"] = MPSHARP_MPFR_SOURCE;
-    out["compiler"] = __VERSION__;
-    return out;
-  }, "Versions of MPFR, GMP and the compiler, and where MPFR came from.");
+  m.def(
+      "versions",
+      [] {
+        py::dict out;
+        out["mpfr"] = mpfr_get_version();
+        out["gmp"] = gmp_version;
+        out["mpfr_source"] = MPSHARP_MPFR_SOURCE;
+        out["compiler"] = __VERSION__;
+        return out;
+      },
+      "Versions of MPFR, GMP and the compiler, and where MPFR came from.");
+  m.def(
+      "kernels",
+      [] {
+        using mpsharp::KernelPath;
+        py::list available, features;
+        for (const KernelPath path :
+             {KernelPath::ifma, KernelPath::portable, KernelPath::reference}) {
+          if (mpsharp::can_run(path)) available.append(mpsharp::name_of(path));
+        }
+#if defined(__x86_64__) && defined(__GNUC__)
+        __builtin_cpu_init();
+        if (__builtin_cpu_supports("avx2") != 0) features.append("avx2");
+        if (__builtin_cpu_supports("avx512f") != 0) features.append("avx512f");
+        if (__builtin_cpu_supports("avx512ifma") != 0) features.append("avx512ifma");
+#endif
+        py::dict out;
+        out["chosen"] = mpsharp::name_of(mpsharp::chosen_path());
+        out["available"] = available;
+        out["features"] = features;
+        return out;
+      },
+      "Kernels chosen and available, and features of the processor.");
   register_arrays(m);
   register_minimalist(m);
 }

@@ -8,18 +8,14 @@
 namespace mpsharp {
 
 Vector::Vector(std::size_t size, Bits bits)
-    : bits_(bits),
-      limbs_(std::make_unique<mp_limb_t[]>(size * bits.limbs())),
-      numbers_(size) {
+    : bits_(bits), limbs_(std::make_unique<mp_limb_t[]>(size * bits.limbs())), numbers_(size) {
   for (std::size_t i = 0; i < size; ++i) {
     mpfr_custom_init_set(&numbers_[i], MPFR_ZERO_KIND, 0, bits.value(),
                          limbs_.get() + i * bits.limbs());
   }
 }
 
-Vector::Vector(const Vector& other) : Vector(other.size(), other.bits_) {
-  copy(*this, other);
-}
+Vector::Vector(const Vector& other) : Vector(other.size(), other.bits_) { copy(*this, other); }
 
 Vector& Vector::operator=(const Vector& other) {
   if (this != &other) *this = Vector(other);

@@ -1,91 +1,236 @@
-"""Arrays of binary floating-point numbers of one precision, exact in every bit.
-
-This is how numbers cross each boundary: between Python and the core, between processes, to and from
-disk. The layout is MPFR's, as plain NumPy arrays, so that nobody else's C interface is involved.
-"""
+"""Arrays of binary floating-point numbers that cross every boundary without losing a bit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal, localcontext
-from fractions import Fraction
+from numbers import Rational
 from typing import Any, TypeAlias
 
 import gmpy2
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike, NDArray
 
+from mpsharp import _limbs, _scalar
+from mpsharp._scalar import INFINITE, MAX_EXPONENT, NAN, REGULAR, ZERO
 from mpsharp.errors import ConfigurationError, NonFiniteError, ShapeError
 from mpsharp.formats import check_bits
 
-Array: TypeAlias = npt.NDArray[Any]
+ObjectArray: TypeAlias = NDArray[np.object_]
 
-ZERO, REGULAR, INFINITE, NAN = 0, 1, 2, 3
-
-# What has no bits of its own is an exact rational until it is rounded; gmpy2's largest exponent range.
-_EMAX = gmpy2.get_emax_max()
-_EMIN = gmpy2.get_emin_min()
+_FIELDS = {"sign": np.int8, "kind": np.int8, "exponent": np.int64, "limbs": np.uint64}
 
 
-def _context(bits: int) -> Any:
-    """Return a gmpy2 context of this precision: local, nearest-even, the widest exponent range."""
-    return gmpy2.context(
-        precision=bits, emax=_EMAX, emin=_EMIN, round=gmpy2.RoundToNearest, subnormalize=False
-    )
-
-
-def _limb_count(bits: int) -> int:
-    return (bits + 63) // 64
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExactArray:
-    """An immutable array of MPFR-like numbers, all of one precision.
+    """Immutable array, shape S, of numbers ``sign · 0.limbs · 2**exponent`` of one precision.
 
-    A regular number is ``sign · 0.limbs · 2**exponent`` with its limbs read as a binary fraction in
-    [1/2, 1), least significant limb first.
+    The arrays given are kept, not copied, and must not be written to afterwards.
 
     Parameters
     ----------
     bits : int
-        Precision of every entry.
+        Significand bits of every number, 2 ≤ bits ≤ 100,000.
     sign : int8 array, shape S
-        +1 or -1, also for zeros and infinities.
+        +1 or -1, also of zeros, infinities and NaN.
     kind : int8 array, shape S
         0 zero, 1 regular, 2 infinity, 3 NaN.
     exponent : int64 array, shape S
-        0 unless regular.
-    limbs : uint64 array, shape S + (⌈bits/64⌉,)
-        Normalised: top bit set, the unused low bits zero. All zero unless regular.
+        Of regular numbers, MPFR's convention (1 = 0.1₂ · 2**1), |exponent| < 2**62; else 0.
+    limbs : uint64 array, shape S + (ceil(bits/64),)
+        The lowest limb first. Of regular numbers the top bit of the top limb is set and the
+        64·ceil(bits/64) − bits lowest bits are zero; of others all are zero.
 
     Raises
     ------
+    PrecisionError
+        bits outside its range.
     ShapeError
-        The shapes do not fit together.
+        Shapes that do not fit together.
+    ConfigurationError
+        Contents that break the layout above.
+
+    Examples
+    --------
+    >>> x = ExactArray.from_any(["0.1", "1/3"], bits=100)
+    >>> x.to_float64().tolist()
+    [0.1, 0.3333333333333333]
+    >>> x[0].to_gmpy2()
+    mpfr('0.1000000000000000000000000000002',100)
     """
 
     bits: int
-    sign: npt.NDArray[np.int8]
-    kind: npt.NDArray[np.int8]
-    exponent: npt.NDArray[np.int64]
-    limbs: npt.NDArray[np.uint64]
+    sign: NDArray[np.int8]
+    kind: NDArray[np.int8]
+    exponent: NDArray[np.int64]
+    limbs: NDArray[np.uint64]
 
     def __post_init__(self) -> None:
-        dtypes = {"sign": np.int8, "kind": np.int8, "exponent": np.int64, "limbs": np.uint64}
-        for name, dtype in dtypes.items():
-            array = np.array(getattr(self, name), dtype=dtype, copy=None)
-            expected = self.sign.shape + ((_limb_count(self.bits),) if name == "limbs" else ())
-            if array.shape != expected:
-                raise ShapeError(f"{name}: expected shape {expected}, got {array.shape}")
-            view = array.view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+        object.__setattr__(self, "bits", check_bits(self.bits))
+        for name, dtype in _FIELDS.items():
+            array = np.asarray(getattr(self, name))
+            if array.dtype != dtype:
+                raise ConfigurationError(f"{name}: expected dtype {np.dtype(dtype)}, got {array.dtype}")
+            array = array.view()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        shape = self.sign.shape
+        expected = {name: shape for name in _FIELDS} | {"limbs": (*shape, _limbs.limb_count(self.bits))}
+        for name, wanted in expected.items():
+            if getattr(self, name).shape != wanted:
+                raise ShapeError(f"{name}: expected shape {wanted}, got {getattr(self, name).shape}")
+        self._check_layout()
 
-    # --- NumPy-like ------------------------------------------------------------------------------
+    def _check_layout(self) -> None:
+        regular = self.kind == REGULAR
+        checks = {
+            "sign: expected +1 or -1": (np.abs(self.sign) == 1).all(),
+            "kind: expected 0, 1, 2 or 3": ((self.kind >= ZERO) & (self.kind <= NAN)).all(),
+            "exponent: expected |exponent| < 2**62, and 0 unless regular": (
+                np.abs(self.exponent) <= np.where(regular, MAX_EXPONENT, 0)
+            ).all(),
+            "limbs: expected the top bit of regular numbers set": (
+                (self.limbs[..., -1] >> np.uint64(63)) == regular
+            ).all(),
+            "limbs: expected zeros below the last bit": not (
+                self.limbs[..., 0] & _limbs.unused_mask(self.bits)
+            ).any(),
+            "limbs: expected zeros unless regular": not self.limbs[~regular].any(),
+        }
+        for message, holds in checks.items():
+            if not holds:
+                raise ConfigurationError(f"{message}; got something else")
+
+    # -- making them -------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_float64(cls, values: ArrayLike, bits: int) -> ExactArray:
+        """Round float16/32/64 or integer data to `bits` bits, once, to nearest even (exact from 53 bits up).
+
+        Parameters
+        ----------
+        values : array of real floating-point numbers up to float64, or of integers.
+        bits : significand bits of the result.
+
+        Raises
+        ------
+        ConfigurationError
+            Any other dtype (object arrays and text go through `from_any`).
+        """
+        bits = check_bits(bits)
+        array = np.asarray(values)
+        if array.dtype.kind in "iu":
+            negative = array < 0
+            wide = array.astype(np.uint64)  # modulo 2**64
+            magnitude = np.where(negative, np.negative(wide, out=np.empty_like(wide)), wide)
+            limbs, exponent = _limbs.from_integers(magnitude)
+            kind = np.where(magnitude != 0, REGULAR, ZERO)
+        elif array.dtype.kind == "f" and array.dtype.itemsize <= 8:
+            doubles = array.astype(np.float64)
+            negative = np.signbit(doubles)
+            finite = np.isfinite(doubles)
+            limbs, exponent = _limbs.from_doubles(np.where(finite, np.abs(doubles), 0.0))
+            kind = np.where(
+                finite, np.where(doubles != 0, REGULAR, ZERO), np.where(np.isnan(doubles), NAN, INFINITE)
+            )
+        else:
+            raise ConfigurationError(
+                f"values: expected float64, float32 or integers, got dtype {array.dtype}"
+            )
+        limbs, exponent = _limbs.round_significands(limbs, exponent, bits)
+        sign = np.where(negative, -1, 1).astype(np.int8)
+        return cls(bits, sign, kind.astype(np.int8), exponent, limbs)
+
+    @classmethod
+    def from_any(cls, values: object, bits: int) -> ExactArray:
+        """Round numbers of any supported type to `bits` bits, one correct rounding (nearest even) each.
+
+        Parameters
+        ----------
+        values : a number or a (nested) list or array of int, float, Fraction, Decimal, str,
+            gmpy2.mpz/mpq/mpfr or mpmath.mpf, mixed at will; or an ExactArray. "0.1" means the decimal
+            value, 0.1 the binary one.
+        bits : significand bits of the result.
+
+        Raises
+        ------
+        ConfigurationError
+            An entry that is no real number.
+        ShapeError
+            Nested lists of unequal lengths.
+        """
+        if isinstance(values, ExactArray):
+            return values.round_to(bits)
+        bits = check_bits(bits)
+        array = _as_array(values)
+        if array.dtype.kind in "iuf" and array.dtype.itemsize <= 8:
+            return cls.from_float64(array, bits)
+        count, size = _limbs.limb_count(bits), array.size
+        sign = np.ones(size, dtype=np.int8)
+        kind = np.zeros(size, dtype=np.int8)
+        exponent = np.zeros(size, dtype=np.int64)
+        rows = bytearray(8 * count * size)
+        align = 64 * count - bits
+        with _scalar.wide_context(bits):
+            for i, entry in enumerate(array.flat):
+                number = _scalar.decompose(entry)
+                sign[i], kind[i] = number.sign, number.kind
+                if number.kind == REGULAR:
+                    kind[i], significand, exponent[i] = _scalar.rounded(number, bits)
+                    rows[8 * count * i : 8 * count * (i + 1)] = int(significand << align).to_bytes(
+                        8 * count, "little"
+                    )
+        limbs = np.frombuffer(bytes(rows), dtype="<u8").astype(np.uint64)
+        shape = array.shape
+        return cls(
+            bits,
+            sign.reshape(shape),
+            kind.reshape(shape),
+            exponent.reshape(shape),
+            limbs.reshape((*shape, count)),
+        )
+
+    @classmethod
+    def stack(cls, arrays: Sequence[ExactArray]) -> ExactArray:
+        """Join arrays of equal shape and precision along a new first axis."""
+        return cls._join(arrays, np.stack)
+
+    @classmethod
+    def concatenate(cls, arrays: Sequence[ExactArray]) -> ExactArray:
+        """Join arrays of equal precision along their first axis."""
+        return cls._join(arrays, np.concatenate)
+
+    @classmethod
+    def _join(cls, arrays: Sequence[ExactArray], join: Any) -> ExactArray:
+        precisions = sorted({array.bits for array in arrays})
+        if len(precisions) != 1:
+            raise ConfigurationError(f"arrays: expected one or more of one precision, got bits {precisions}")
+        try:
+            parts = {name: join([getattr(array, name) for array in arrays]) for name in _FIELDS}
+        except ValueError as error:
+            shapes = [array.shape for array in arrays]
+            raise ShapeError(f"arrays: expected shapes that fit together, got {shapes}") from error
+        return cls(precisions[0], **parts)
+
+    @classmethod
+    def from_arrays(cls, mapping: Mapping[str, Any], prefix: str) -> ExactArray:
+        """Rebuild what `arrays` took apart.
+
+        Raises
+        ------
+        KeyError
+            A part is missing.
+        MpsharpError
+            The parts break the layout.
+        """
+        bits = int(mapping[f"{prefix}.bits"])
+        return cls(bits, **{name: mapping[f"{prefix}.{name}"] for name in _FIELDS})
+
+    # -- looking at them ---------------------------------------------------------------------------------
+
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the array, limbs not counted."""
+        """Shape S, without the axis of limbs."""
         return self.sign.shape
 
     @property
@@ -99,332 +244,282 @@ class ExactArray:
         return self.sign.size
 
     def __len__(self) -> int:
-        return len(self.sign)
+        if not self.ndim:
+            raise TypeError("len() of a 0-dimensional ExactArray")
+        return self.shape[0]
 
-    def __getitem__(self, index: Any) -> ExactArray:
-        def pick(array: Array) -> Array:
-            return np.asarray(array[index])
+    def __iter__(self) -> Iterator[ExactArray]:
+        return (self[i] for i in range(len(self)))
 
-        return ExactArray(
-            self.bits, pick(self.sign), pick(self.kind), pick(self.exponent), self._pick_limbs(index)
-        )
-
-    def _pick_limbs(self, index: Any) -> Array:
-        full = index if isinstance(index, tuple) else (index,)
-        if Ellipsis not in full:
-            full = (*full, ...)
-        return np.asarray(self.limbs[(*full, slice(None))])
-
-    def reshape(self, *shape: int) -> ExactArray:
-        """Return the same numbers in another shape, row-major."""
-        sign = self.sign.reshape(*shape)
-        return ExactArray(
+    def __getitem__(self, key: Any) -> ExactArray:
+        limb_key = key
+        if isinstance(key, tuple) and any(item is Ellipsis for item in key):
+            limb_key = (*key, slice(None))
+        return ExactArray._trusted(
             self.bits,
-            sign,
-            self.kind.reshape(sign.shape),
-            self.exponent.reshape(sign.shape),
-            self.limbs.reshape((*sign.shape, -1)) if self.size else self.limbs,
+            *(np.asarray(part[key]) for part in (self.sign, self.kind, self.exponent)),
+            np.asarray(self.limbs[limb_key]),
         )
 
     @classmethod
-    def stack(cls, arrays: Sequence[ExactArray]) -> ExactArray:
-        """Stack arrays of one shape and precision along a new first axis."""
-        bits = {array.bits for array in arrays}
-        if len(bits) != 1:
-            raise ShapeError(f"stack: expected arrays of one precision, got {sorted(bits)}")
-        return cls(
-            bits.pop(),
-            np.stack([a.sign for a in arrays]),
-            np.stack([a.kind for a in arrays]),
-            np.stack([a.exponent for a in arrays]),
-            np.stack([a.limbs for a in arrays]),
-        )
+    def _trusted(cls, bits: int, *parts: NDArray[Any]) -> ExactArray:
+        """Make an array of parts (sign, kind, exponent, limbs) that are known to fit, unchecked."""
+        out = object.__new__(cls)
+        object.__setattr__(out, "bits", bits)
+        for name, array in zip(_FIELDS, parts, strict=True):
+            array.flags.writeable = False
+            object.__setattr__(out, name, array)
+        return out
 
-    # --- into other numbers ----------------------------------------------------------------------
+    def __repr__(self) -> str:
+        return f"ExactArray(bits={self.bits}, shape={self.shape})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        raise TypeError("ExactArray does not round silently: call to_float64() or to_gmpy2()")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (ExactArray, (self.bits, self.sign, self.kind, self.exponent, self.limbs))
+
+    # -- turning them into something else ----------------------------------------------------------------
+
     def to_gmpy2(self) -> Any:
-        """Return an object array of `gmpy2.mpfr` at this precision; a single mpfr if 0-dimensional."""
-        width = 8 * self.limbs.shape[-1]
-        shift = 64 * self.limbs.shape[-1]
-        raw = np.ascontiguousarray(self.limbs.astype("<u8")).tobytes()
+        """Object array of gmpy2.mpfr, shape S, of precision `bits`; one gmpy2.mpfr if S = ().
+
+        Exponents beyond the range of the caller's gmpy2 context (±2**30 by default) are kept in the numbers;
+        computing with those needs a context with a wider range.
+        """
         out = np.empty(self.size, dtype=object)
-        columns = zip(self.sign.ravel(), self.kind.ravel(), self.exponent.ravel(), strict=True)
-        with _context(self.bits):
-            for i, (sign, kind, exponent) in enumerate(columns):
+        count = 8 * self.limbs.shape[-1]
+        rows = self.limbs.astype("<u8").tobytes()
+        signs, kinds, exponents = (
+            getattr(self, name).ravel().tolist() for name in ("sign", "kind", "exponent")
+        )
+        special = {ZERO: "0", INFINITE: "inf", NAN: "nan"}
+        with _scalar.wide_context(self.bits):
+            for i, (sign, kind) in enumerate(zip(signs, kinds, strict=True)):
                 if kind == REGULAR:
-                    mantissa = int.from_bytes(raw[i * width : (i + 1) * width], "little")
-                    power = int(exponent) - shift
-                    value = gmpy2.mpfr(int(sign) * mantissa)
-                    out[i] = gmpy2.mul_2exp(value, power) if power >= 0 else gmpy2.div_2exp(value, -power)
-                elif kind == NAN:
-                    out[i] = gmpy2.nan()
-                elif kind == INFINITE:
-                    out[i] = gmpy2.inf(int(sign))
+                    significand = sign * int.from_bytes(rows[count * i : count * (i + 1)], "little")
+                    out[i] = gmpy2.set_exp(gmpy2.mpfr(gmpy2.mpz(significand), self.bits), exponents[i])
                 else:
-                    out[i] = gmpy2.zero(int(sign))
-        return out[0] if self.ndim == 0 else out.reshape(self.shape)
+                    out[i] = gmpy2.mpfr(("-" if sign < 0 else "") + special[kind], self.bits)
+        return out.reshape(self.shape) if self.ndim else out[0]
 
-    def to_float64(self) -> npt.NDArray[np.float64]:
-        """Return float64 values, one rounding to nearest each; too large becomes infinity."""
-        if self.bits <= 53:
-            mantissa = (self.limbs[..., -1] >> np.uint64(11)).astype(np.float64)  # exact
-            scale = np.clip(self.exponent - 53, -4000, 4000).astype(np.int32)
-            inexact = (self.kind == REGULAR) & (self.exponent < -1021)  # subnormal: may round twice
-            if not inexact.any():
-                with np.errstate(over="ignore", under="ignore"):
-                    regular = np.ldexp(mantissa, scale)
-                return np.asarray(self.sign * self._replace_special(regular))
-        values = self.to_gmpy2()
-        if self.ndim == 0:
-            return np.asarray(float(values))
-        return np.array([float(x) for x in values.ravel()], dtype=np.float64).reshape(self.shape)
+    def to_float64(self) -> NDArray[np.float64]:
+        """float64 array, shape S: one rounding to nearest even, with subnormals, ±0, ±inf and NaN."""
+        magnitude = _limbs.to_doubles(self.limbs, self.exponent)
+        magnitude[self.kind == INFINITE] = np.inf
+        magnitude[self.kind == NAN] = np.nan
+        return np.asarray(np.copysign(magnitude, self.sign))
 
-    def _replace_special(self, regular: Array) -> Array:
-        return np.where(
-            self.kind == REGULAR,
-            regular,
-            np.where(self.kind == ZERO, 0.0, np.where(self.kind == INFINITE, np.inf, np.nan)),
-        )
-
-    def log2_abs(self) -> npt.NDArray[np.float64]:
-        """Return log2|x| in float64, far beyond float64's own range: 1e-400 gives about -1328.8."""
-        top = self.limbs[..., -1].astype(np.float64) * 2.0**-64
+    def log2_abs(self) -> NDArray[np.float64]:
+        """log2|x| as float64, shape S, absolute error below 2**-51 · max(1, |log2|x||); -inf for 0."""
+        top = self.limbs[..., -1].astype(np.float64)
+        top[self.kind == INFINITE] = np.inf
+        top[self.kind == NAN] = np.nan
         with np.errstate(divide="ignore"):
-            regular = np.log2(np.where(self.kind == REGULAR, top, 1.0)) + self.exponent
-        return np.where(
-            self.kind == REGULAR,
-            regular,
-            np.where(self.kind == ZERO, -np.inf, np.where(self.kind == INFINITE, np.inf, np.nan)),
-        )
+            return np.asarray(np.log2(top * 2.0**-64) + self.exponent)
 
     def round_to(self, bits: int) -> ExactArray:
-        """Return the values at another precision, one rounding to nearest even each."""
-        return self if bits == self.bits else ExactArray.from_any(self.to_gmpy2(), bits)
+        """Round to `bits` bits: one rounding to nearest even; exact if `bits` is not smaller."""
+        bits = check_bits(bits)
+        if bits == self.bits:
+            return self
+        limbs, exponent = _limbs.round_significands(self.limbs, self.exponent, bits)
+        kind = self.kind
+        overflow = exponent > MAX_EXPONENT
+        if overflow.any():
+            kind = np.where(overflow, np.int8(INFINITE), kind)
+            exponent[overflow] = 0
+            limbs[overflow] = 0
+        return ExactArray(bits, self.sign, kind, exponent, limbs)
 
     def identical(self, other: ExactArray) -> bool:
-        """Tell whether precision, shape and every bit agree (NaN equals NaN, +0 differs from -0)."""
+        """Whether precision, shape and every bit agree; NaN equals NaN, +0 differs from -0."""
         return (
             self.bits == other.bits
             and self.shape == other.shape
-            and bool(np.all(self.kind == other.kind))
-            and bool(np.all((self.sign == other.sign) | (self.kind == NAN)))
-            and bool(np.all(self.exponent == other.exponent))
-            and bool(np.all(self.limbs == other.limbs))
+            and np.array_equal(self.kind, other.kind)
+            and np.array_equal(self.sign[self.kind != NAN], other.sign[other.kind != NAN])
+            and np.array_equal(self.exponent, other.exponent)
+            and np.array_equal(self.limbs, other.limbs)
         )
 
-    # --- from other numbers ----------------------------------------------------------------------
-    @classmethod
-    def from_float64(cls, values: npt.ArrayLike, bits: int) -> ExactArray:
-        """Round float32 or float64 values, once each; exact from 53 bits up.
-
-        Parameters
-        ----------
-        values : array_like of float or int that float64 represents exactly
-        bits : precision of the result.
-        """
-        bits = check_bits(bits)
-        array = np.asarray(values, dtype=np.float64)
-        fraction, exponent = np.frexp(array)
-        finite = np.isfinite(array)
-        regular = finite & (array != 0)
-        mantissa = np.ldexp(np.abs(np.where(regular, fraction, 0.5)), 53).astype(np.uint64)
-        if bits < 53:  # round to nearest even on the integers
-            drop = np.uint64(53 - bits)
-            one = np.uint64(1)
-            kept = mantissa >> drop
-            rest = mantissa & ((one << drop) - one)
-            half = one << (drop - one)
-            kept += (rest > half) | ((rest == half) & (kept & one == one))
-            carried = kept >> np.uint64(bits) != 0
-            kept = np.where(carried, kept >> one, kept)
-            exponent = exponent + carried
-            mantissa = kept << drop
-        limbs = np.zeros((*array.shape, _limb_count(bits)), dtype=np.uint64)
-        limbs[..., -1] = np.where(regular, mantissa << np.uint64(11), np.uint64(0))
-        kind = np.where(regular, REGULAR, np.where(np.isnan(array), NAN, np.where(finite, ZERO, INFINITE)))
-        sign = np.where(np.signbit(array) & ~np.isnan(array), -1, 1)
-        return cls(
-            bits,
-            sign.astype(np.int8),
-            kind.astype(np.int8),
-            np.where(regular, exponent, 0).astype(np.int64),
-            limbs,
-        )
-
-    @classmethod
-    def from_any(cls, values: Any, bits: int) -> ExactArray:
-        """Round numbers of any supported kind, one correct rounding each.
-
-        Parameters
-        ----------
-        values : array_like, ExactArray, or a single number
-            Floating-point arrays; or sequences of int, float, Fraction, gmpy2 or mpmath numbers, or
-            text ("0.1" is the decimal value, "1/3" the fraction).
-        bits : precision of the result.
-        """
-        bits = check_bits(bits)
-        if isinstance(values, ExactArray):
-            return values.round_to(bits)
-        array = np.asarray(values)
-        if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
-            return cls.from_float64(array, bits)
-        items = [exact_number(item, "value") for item in np.asarray(values, dtype=object).ravel()]
-        width = _limb_count(bits)
-        size = len(items)
-        sign = np.ones(size, dtype=np.int8)
-        kind = np.zeros(size, dtype=np.int8)
-        exponent = np.zeros(size, dtype=np.int64)
-        limbs = np.zeros((size, width), dtype=np.uint64)
-        with _context(bits):
-            for i, item in enumerate(items):
-                number = gmpy2.mpfr(item, bits)
-                sign[i] = -1 if gmpy2.is_signed(number) and not gmpy2.is_nan(number) else 1
-                if gmpy2.is_nan(number):
-                    kind[i] = NAN
-                elif gmpy2.is_infinite(number):
-                    kind[i] = INFINITE
-                elif not gmpy2.is_zero(number):
-                    kind[i] = REGULAR
-                    mantissa, power = number.as_mantissa_exp()
-                    mantissa = abs(int(mantissa))
-                    length = mantissa.bit_length()
-                    exponent[i] = int(power) + length
-                    raw = (mantissa << (64 * width - length)).to_bytes(8 * width, "little")
-                    limbs[i] = np.frombuffer(raw, dtype="<u8")
-        shape = np.asarray(values, dtype=object).shape
-        return cls(
-            bits,
-            sign.reshape(shape),
-            kind.reshape(shape),
-            exponent.reshape(shape),
-            limbs.reshape((*shape, width)),
-        )
-
-    # --- as plain arrays -------------------------------------------------------------------------
-    def arrays(self, prefix: str) -> dict[str, Array]:
-        """Return the parts under names that start with `prefix`, for an .npz file."""
-        return {
-            f"{prefix}.bits": np.asarray(self.bits),
-            f"{prefix}.sign": self.sign,
-            f"{prefix}.kind": self.kind,
-            f"{prefix}.exponent": self.exponent,
-            f"{prefix}.limbs": self.limbs,
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array], prefix: str) -> ExactArray:
-        """Undo `arrays`. A missing part raises KeyError."""
-        return cls(
-            int(arrays[f"{prefix}.bits"]),
-            arrays[f"{prefix}.sign"],
-            arrays[f"{prefix}.kind"],
-            arrays[f"{prefix}.exponent"],
-            arrays[f"{prefix}.limbs"],
-        )
+    def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Plain arrays "`prefix`.bits", "`prefix`.sign", … for an ``.npz`` file; see `from_arrays`."""
+        parts = {f"{prefix}.{name}": np.asarray(getattr(self, name)) for name in _FIELDS}
+        return {f"{prefix}.bits": np.asarray(self.bits, dtype=np.int64), **parts}
 
 
-def exact_number(value: Any, name: str) -> Any:
-    """Turn one number into gmpy2's mpz, mpq or mpfr of exactly its value."""
-    if isinstance(value, str):
-        try:
-            return gmpy2.mpq(Fraction(value.strip()))
-        except (ValueError, ZeroDivisionError):
-            raise ConfigurationError(f"{name}: expected a number, got {value!r}") from None
-    if isinstance(value, (bool, np.bool_)):
-        raise ConfigurationError(f"{name}: expected a number, got {value!r}")
-    if isinstance(value, (int, np.integer)):
-        return gmpy2.mpz(int(value))
-    if isinstance(value, (float, np.floating)):
-        return gmpy2.mpfr(float(value), 53)
-    if isinstance(value, Fraction):
-        return gmpy2.mpq(value)
-    kind = type(value).__name__
-    if kind in ("mpz", "mpq", "mpfr"):
-        return value
-    if hasattr(value, "_mpf_"):  # mpmath
-        sign, mantissa, exponent, _ = value._mpf_
-        if not mantissa:
-            special = {"+inf": gmpy2.inf(1), "-inf": gmpy2.inf(-1), "nan": gmpy2.nan()}
-            return special.get(str(value), gmpy2.mpz(0))
-        number = gmpy2.mpq(int(mantissa))
-        power = gmpy2.mpz(2) ** abs(int(exponent))
-        number = number * power if exponent >= 0 else number / power
-        return -number if sign else number
-    raise ConfigurationError(
-        f"{name}: expected a float, int, Fraction, text, gmpy2 or mpmath number; got {type(value).__name__}"
-    )
-
-
-def as_exact_input(values: Any, name: str, ndim: int) -> Array:
-    """Return `values` as a Problem keeps them: read-only, exact, finite.
+def exact_decimal(x: object) -> str:
+    """Exact value of a number with a finite decimal expansion, as text that ``float`` and `from_any` take.
 
     Parameters
     ----------
-    values : array_like or ExactArray
-        See `ExactArray.from_any`.
-    name : what to call it in messages.
-    ndim : the number of dimensions it must have.
-
-    Returns
-    -------
-    array
-        float64 where the input was a NumPy float or integer array; otherwise an object array of
-        gmpy2 numbers.
+    x : float, int, Fraction, gmpy2 or mpmath number; text is returned unchanged.
 
     Raises
     ------
-    ShapeError
-        Wrong number of dimensions, or a dimension of length 0.
     NonFiniteError
-        NaN or infinity; the message names the first place.
+        NaN or infinity.
     ConfigurationError
-        Something that is not a number.
+        A ratio without a finite decimal expansion (1/3), or a binary exponent beyond ±1,000,000.
     """
-    if isinstance(values, ExactArray):
-        values = values.to_gmpy2()
+    if isinstance(x, str):
+        return x
+    number = _scalar.decompose(x)
+    if not _scalar.is_finite(number):
+        raise NonFiniteError(f"number: expected a finite one, got {x!r}")
+    if abs(number.exponent) > _scalar.MAX_DECIMAL_EXPONENT:
+        raise ConfigurationError(f"number: expected a binary exponent within ±1000000, got {number.exponent}")
+    value = _scalar.to_fraction(number)
+    places = _finite_places(value.denominator)
+    if places is None:
+        raise ConfigurationError(f"number: expected a finite decimal expansion, got {value}")
+    digits = int(value * 10**places)
+    if not places:
+        # Trailing zeros go to the exponent: 2**4000 stays readable, 1000 stays "1000".
+        return _int_text(digits) if abs(digits) < 10**20 else _shortened(digits)
+    return f"{_int_text(digits)}e-{places}" if places > 100 else _plain(digits, places)
+
+
+def exact_text(x: object) -> str:
+    """Exact value of any finite number as text that `ExactArray.from_any` takes: a decimal, or a ratio.
+
+    Parameters
+    ----------
+    x : as for `exact_decimal`; a number without a finite decimal expansion becomes "numerator/denominator".
+
+    Raises
+    ------
+    NonFiniteError
+        NaN or infinity.
+    ConfigurationError
+        A binary exponent beyond ±1,000,000.
+    """
+    if isinstance(x, (Rational, gmpy2.mpq)) and _finite_places(int(x.denominator)) is None:
+        return f"{_int_text(int(x.numerator))}/{_int_text(int(x.denominator))}"
+    return exact_decimal(x)
+
+
+def as_exact_input(values: object, name: str) -> NDArray[Any]:
+    """Turn a caller's array into one that represents the same numbers exactly.
+
+    Parameters
+    ----------
+    values : whatever `ExactArray.from_any` takes.
+    name : the argument's name, for messages.
+
+    Returns
+    -------
+    A new read-only array: float64 if the input is floating-point or integer data that float64 holds
+    exactly, else objects, gmpy2.mpfr (from mpfr) or gmpy2.mpq (from everything else).
+
+    Raises
+    ------
+    NonFiniteError
+        NaN or infinity, with the first index.
+    ConfigurationError
+        An entry that is no real number.
+    ShapeError
+        Nested lists of unequal lengths.
+    """
     try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ShapeError(f"{name}: expected {ndim} dimension(s), got rows of different lengths") from None
-    if array.ndim != ndim:
-        raise ShapeError(f"{name}: expected {ndim} dimension(s), got {array.ndim} (shape {array.shape})")
-    if array.size == 0:
-        raise ShapeError(f"{name}: expected at least one entry, got shape {array.shape}")
-    if array.dtype.kind in "iuf" and array.dtype.itemsize <= 8:
-        out = array.astype(np.float64)
-        if array.dtype.kind in "iu" and not np.array_equal(out.astype(object), array.astype(object)):
-            out = np.vectorize(lambda x: gmpy2.mpz(int(x)), otypes=[object])(array)
-        finite = np.isfinite(out) if out.dtype != object else np.ones(out.shape, dtype=bool)
-    else:
-        items = [exact_number(item, name) for item in np.asarray(values, dtype=object).ravel()]
-        out = np.empty(len(items), dtype=object)
-        out[:] = items
-        out = out.reshape(array.shape)
-        finite = np.array([bool(gmpy2.is_finite(x)) for x in items]).reshape(array.shape)
-    if not finite.all():
-        place = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise NonFiniteError(f"{name}: expected finite numbers, got {out[place]} at index {place}")
+        array = values.to_gmpy2() if isinstance(values, ExactArray) else values
+        array = _as_array(array)
+        if array.dtype.kind in "iuf":
+            exact = _as_doubles(array)
+            if exact is not None:
+                _check_finite(np.isfinite(exact), array, name)
+                exact.flags.writeable = False
+                return exact
+        out = np.empty(array.shape, dtype=object)
+        for index in np.ndindex(array.shape):
+            out[index] = _exact_object(array[index], name, index)
+    except (ConfigurationError, ShapeError) as error:
+        raise type(error)(f"{name}: {error}") from None
     out.flags.writeable = False
     return out
 
 
-def exact_decimal(value: Any) -> str:
-    """Return the exact value as text that `float` and `ExactArray.from_any` take.
+def _exact_object(entry: Any, name: str, index: tuple[int, ...]) -> Any:
+    number = _scalar.decompose(entry)
+    if not _scalar.is_finite(number):
+        raise NonFiniteError(f"{name}: expected finite numbers, got {entry!s} at index {list(index)}")
+    if isinstance(entry, gmpy2.mpfr):
+        return entry
+    if (
+        abs(number.exponent) > _scalar.MAX_DECIMAL_EXPONENT
+    ):  # an mpmath number; as a ratio it would fill memory
+        with _scalar.wide_context(max(2, number.magnitude.bit_length())):
+            bits = max(2, number.magnitude.bit_length())
+            return gmpy2.set_exp(
+                gmpy2.mpfr(number.sign * number.magnitude, bits),
+                number.exponent + number.magnitude.bit_length(),
+            )
+    return gmpy2.mpq(_scalar.to_fraction(number))
 
-    Every binary floating-point number has a finite decimal expansion. Text is returned as it is; a
-    fraction without such an expansion as "p/q".
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (float, np.floating)):
-        return repr(float(value))
-    number = exact_number(value, "value")
-    fraction = Fraction(*(int(part) for part in gmpy2.mpq(number).as_integer_ratio()))
-    rest = fraction.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    if rest != 1:
-        return f"{fraction.numerator}/{fraction.denominator}"
-    digits = fraction.numerator.bit_length() + fraction.denominator.bit_length() + 10
-    with localcontext(Context(prec=digits, Emax=10**9, Emin=-(10**9))):
-        return str(Decimal(fraction.numerator) / Decimal(fraction.denominator))
+
+def _as_doubles(array: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Float64 copy if it is exact, else None."""
+    with np.errstate(over="ignore"):
+        doubles = np.array(array, dtype=np.float64)
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
+        return doubles
+    if array.dtype.kind == "f":
+        same = (doubles == array) | np.isnan(array)
+        return doubles if same.all() else None
+    within = (array <= 2**53) & (array >= -(2**53)) if array.dtype.kind == "i" else array <= 2**53
+    return doubles if within.all() else None
+
+
+def _check_finite(finite: NDArray[np.bool_], array: NDArray[Any], name: str) -> None:
+    if not finite.all():
+        index = [int(k) for k in np.argwhere(~finite)[0]]
+        raise NonFiniteError(f"{name}: expected finite numbers, got {array[tuple(index)]!s} at index {index}")
+
+
+def _as_array(values: object) -> NDArray[Any]:
+    """NumPy array of `values` without ever turning exact numbers into floats."""
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind in "iufOU":
+            return values
+        raise ConfigurationError(f"expected an array of real numbers, got dtype {values.dtype}")
+    if hasattr(values, "__array__") and not isinstance(values, (np.generic, ExactArray)):
+        return _as_array(np.asarray(values))
+    try:
+        array = np.array(values, dtype=object)
+    except ValueError as error:
+        raise ShapeError("expected nested lists of equal lengths") from error
+    kinds = {type(entry) for entry in array.flat}
+    if any(kind in (list, tuple) for kind in kinds):
+        raise ShapeError("expected nested lists of equal lengths")
+    if kinds and kinds <= {float, np.float64, np.float32, np.float16}:
+        return array.astype(np.float64)
+    return array
+
+
+def _finite_places(denominator: int) -> int | None:
+    """Decimal places of a fraction in lowest terms with this denominator; None if they never end."""
+    twos, odd = _valuation(denominator, 2)
+    fives, rest = _valuation(odd, 5)
+    return max(twos, fives) if rest == 1 else None
+
+
+def _valuation(n: int, prime: int) -> tuple[int, int]:
+    """Return (k, m) with n = prime**k · m and m not a multiple of `prime`."""
+    value, k = gmpy2.remove(gmpy2.mpz(n), prime)
+    return int(k), int(value)
+
+
+def _int_text(n: int) -> str:
+    return gmpy2.mpz(n).digits()  # type: ignore[no-any-return]  # unlike str(), of any length
+
+
+def _shortened(digits: int) -> str:
+    zeros, rest = _valuation(digits, 10) if digits else (0, 0)
+    return f"{_int_text(rest)}e{zeros}" if zeros else _int_text(rest)
+
+
+def _plain(digits: int, places: int) -> str:
+    text = _int_text(abs(digits)).rjust(places + 1, "0")
+    return f"{'-' if digits < 0 else ''}{text[:-places]}.{text[-places:]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TypeAlias
 
 from mpsharp.errors import PrecisionError, UnknownNameError
@@ -13,13 +14,9 @@ MAX_BITS = 100_000
 
 def check_bits(bits: object) -> int:
     """Return `bits` as an int, or raise `PrecisionError` unless 2 ≤ bits ≤ 100,000."""
-    try:
-        valid = not isinstance(bits, bool) and int(bits) == bits  # type: ignore[call-overload]
-    except (TypeError, ValueError, OverflowError):
-        valid = False
-    if not valid:
+    if isinstance(bits, bool) or not isinstance(bits, Integral):
         raise PrecisionError(f"bits: expected an integer, got {bits!r}")
-    number = int(bits)  # type: ignore[call-overload]
+    number = int(bits)
     if not MIN_BITS <= number <= MAX_BITS:
         raise PrecisionError(f"bits: expected {MIN_BITS} ≤ bits ≤ {MAX_BITS}, got {number}")
     return number
@@ -95,7 +92,7 @@ class Format:
 
     @property
     def name(self) -> str:
-        """ "float32", "float64", or the number of bits as text."""
+        """Name as text: "float32", "float64", or the number of bits."""
         for name, key in _IEEE.items():
             if key == (self.bits, self.emin, self.emax):
                 return name

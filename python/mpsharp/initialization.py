@@ -21,7 +21,8 @@ def check_depth(depth: object) -> int:
 
 def check_positive(name: str, value: float) -> float:
     """Return `value`, or raise ConfigurationError unless it is finite and above 0."""
-    if not np.isfinite(value) or value <= 0:
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not real or not np.isfinite(value) or value <= 0:
         raise ConfigurationError(f"{name}: expected a finite number above 0, got {value!r}")
     return float(value)
 
@@ -31,6 +32,11 @@ def check_count(name: str, value: object, minimum: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
         raise ConfigurationError(f"{name}: expected an integer of at least {minimum}, got {value!r}")
     return int(value)
+
+
+def check_seed(seed: object) -> int:
+    """Return `seed` as an int, or raise ConfigurationError unless it is an integer of at least 0."""
+    return check_count("seed", seed, 0)
 
 
 def pytorch_default(n_features: int, depth: int, rng: np.random.Generator) -> Parameters:

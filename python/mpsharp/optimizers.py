@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-import gmpy2
-
+from mpsharp import _scalar
 from mpsharp.errors import ConfigurationError, check_name
-from mpsharp.exact import exact_decimal, exact_number
+from mpsharp.exact import exact_text
 
 
 @dataclass(frozen=True)
@@ -21,12 +19,12 @@ class GD:
     ----------
     step_size : float, str, Fraction, gmpy2.mpfr
         η > 0. A float means its binary value, text its decimal value ("0.1" is one tenth, rounded
-        once to the format of the run).
+        once to the format of the run), or that of a ratio ("1/3").
 
     Raises
     ------
     ConfigurationError
-        step_size is not a finite number above 0.
+        step_size is not a finite number above 0, or has a binary exponent beyond ±1,000,000.
 
     Examples
     --------
@@ -37,26 +35,42 @@ class GD:
     step_size: Any
 
     def __post_init__(self) -> None:
-        number = exact_number(self.step_size, "step_size")
-        if not gmpy2.is_finite(number) or number <= 0:
-            raise ConfigurationError(f"step_size: expected a finite number above 0, got {self.step_size}")
+        try:
+            number = _scalar.decompose(self.step_size)
+        except ConfigurationError:
+            number = None
+        if number is None or number.kind != _scalar.REGULAR or number.sign < 0:
+            raise ConfigurationError(f"step_size: expected a finite number above 0, got {self.step_size!r}")
+        try:
+            _text(self.step_size)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"step_size: {error}") from None
 
     @property
     def stability_limit(self) -> float:
         """2/η: above this sharpness, gradient descent is unstable along the top eigenvector."""
-        exact = gmpy2.mpq(exact_number(self.step_size, "step_size"))
-        return float(Fraction(2) / Fraction(int(exact.numerator), int(exact.denominator)))
+        try:
+            return float(2 / _scalar.to_fraction(_scalar.decompose(self.step_size)))
+        except OverflowError:
+            return float("inf")
 
     def config(self) -> dict[str, Any]:
-        """Return what `optimizer_from_config` needs, ready for JSON. `float` takes the step size."""
-        step_size = self.step_size
-        return {
-            "name": "GD",
-            "step_size": step_size if isinstance(step_size, float) else exact_decimal(step_size),
-        }
+        """Return what `from_config` needs, ready for JSON.
+
+        `float` takes the step size, except the text of a ratio whose decimals never end ("1/3").
+        """
+        step_size = float(self.step_size) if isinstance(self.step_size, float) else _text(self.step_size)
+        return {"name": "GD", "step_size": step_size}
 
 
-def optimizer_from_config(config: Mapping[str, Any]) -> GD:
+def _text(step_size: object) -> str:
+    """Exact text of a positive number; a ratio given as text ("1/8") is worked out where its decimals end."""
+    if isinstance(step_size, str) and "/" in step_size:
+        step_size = _scalar.to_fraction(_scalar.decompose(step_size))
+    return exact_text(step_size)
+
+
+def from_config(config: Mapping[str, Any]) -> GD:
     """Rebuild an optimiser from its `config()`."""
     check_name("optimizer", config.get("name"), ["GD"])
     return GD(step_size=config["step_size"])

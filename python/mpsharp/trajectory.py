@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gmpy2
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mpsharp.problems import Problem
+
+_T = TypeVar("_T", bound=np.generic)
 
 STATUSES = ("completed", "converged", "diverged", "interrupted")
 RECORDS = ("loss", "sharpness", "sharpness_residual", "imbalance")
@@ -173,7 +175,7 @@ class Trajectory:
         first = self._first_unstable_record
         if first is None:
             return None
-        wide = gmpy2.context(  # three bits more hold ten times a number... with one to spare
+        wide = gmpy2.context(  # 4 bits more hold ten times a number
             precision=self.format.bits + 4, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max()
         )
         smallest, limit = gmpy2.inf(), gmpy2.inf()
@@ -201,8 +203,8 @@ class Trajectory:
         Returns
         -------
         dict
-            "format", "bits", "arithmetic", "records", "last_step"; "first_unstable_step", "catapult_step" (None
-            without); "catapult_ratio", the sharpness at the catapult over 2/η (None without);
+            "format", "bits", "arithmetic", "records", "last_step"; "first_unstable_step",
+            "catapult_step", "catapult_ratio", the sharpness at the catapult over 2/η (None without);
             "peak_ratio", the same for the largest finite sharpness of the records; "last_log2_loss";
             "status", "status_step", "seconds".
         """
@@ -268,9 +270,8 @@ class Trajectory:
         Trajectory
             Identical to this one, bit for bit, if nothing changes.
         """
-        from mpsharp.training import run
-
         from mpsharp.optimizers import from_config
+        from mpsharp.training import run
 
         same: dict[str, Any] = {
             "problem": self.problem,
@@ -316,11 +317,11 @@ class Trajectory:
 
     def __repr__(self) -> str:
         return (
-            f"Trajectory({self.format.label}, {self.config['arithmetic']}, problem {self.problem.name!r}, "
+            f"Trajectory({self.format.label}, {self.config['arithmetic']}, {self.problem!r}, "
             f"{len(self.step)} records, {self.status} at step {self.status_step})"
         )
 
 
-def _frozen[T: np.generic](values: npt.NDArray[T]) -> npt.NDArray[T]:
+def _frozen(values: npt.NDArray[_T]) -> npt.NDArray[_T]:
     values.flags.writeable = False
     return values

@@ -15,8 +15,8 @@ using ConstSpan = std::span<const __mpfr_struct>;
 
 /// MPFR numbers of one precision whose limbs lie one behind the other: element i has its limbs at
 /// limbs() + i * bits().limbs(), least significant first, as MPFR lays them out (the top bit of a
-/// regular number's top limb is set, unused low bits are zero). MPFR works on the elements in place;
-/// mpfr_swap, mpfr_set_prec and mpfr_clear must not be called on them.
+/// regular number's top limb is set, unused low bits are zero). MPFR works on the elements in
+/// place; mpfr_swap, mpfr_set_prec and mpfr_clear must not be called on them.
 class Vector {
  public:
   Vector(std::size_t size, Bits bits);  ///< zeros

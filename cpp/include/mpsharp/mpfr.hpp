@@ -31,10 +31,10 @@ class Bits {
 /// value and precision, and there is no default precision anywhere.
 class Mpfr {
  public:
-  explicit Mpfr(Bits bits);         ///< +0
-  Mpfr(double value, Bits bits);    ///< one rounding to nearest
-  Mpfr(const Mpfr& other);          ///< same value, same precision
-  Mpfr(Mpfr&& other) noexcept;      ///< takes the limbs; `other` may only be assigned to or destroyed
+  explicit Mpfr(Bits bits);       ///< +0
+  Mpfr(double value, Bits bits);  ///< one rounding to nearest
+  Mpfr(const Mpfr& other);        ///< same value, same precision
+  Mpfr(Mpfr&& other) noexcept;    ///< takes the limbs; `other` may only be assigned to or destroyed
   Mpfr& operator=(Mpfr other) noexcept;
   ~Mpfr();
 

@@ -16,7 +16,8 @@ enum class Stop {
 /// Gradient descent in progress: parameters with their loss evaluated.
 class GradientDescent {
  public:
-  /// Takes the starting point and evaluates its loss. u, v and step_size have the working precision.
+  /// Takes the starting point and evaluates its loss. u, v and step_size have the working
+  /// precision.
   /// @throws ShapeError if u or v do not fit the model.
   GradientDescent(std::shared_ptr<const Minimalist> model, Vector u, Vector v,
                   const Mpfr& step_size, const Poll& poll);

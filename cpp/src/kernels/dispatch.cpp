@@ -75,6 +75,9 @@ std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix
 
 std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
                                                     Arithmetic arithmetic, unsigned threads) {
+  // A product with a smaller matrix is over before a second thread has woken up.
+  constexpr std::size_t smallest_shared = std::size_t{1} << 16;
+  if (matrix->rows() * matrix->columns() < smallest_shared) threads = 1;
   return make_products(std::move(matrix), arithmetic, threads, chosen_path());
 }
 

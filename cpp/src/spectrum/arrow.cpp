@@ -109,6 +109,42 @@ class Shifted {
     for (std::size_t i = 0; i < k_; ++i) add_product(y[i], scratch_, p_[i], sum_);
   }
 
+  /// out <- the Rayleigh quotient of (y, x); needs no factorisation.
+  void rayleigh_quotient(mpfr_ptr out, const Vector& y, const Vector& x) {
+    Mpfr norm(bits_), coupling(bits_);
+    Vector image(k_, bits_);
+    inner_product(norm, y, x, y, x);
+    multiply(image, scratch_, arrow_.a, y);
+    inner_metric(out, y, image);
+    inner(sum_, scratch_, metric_border_, y);
+    inner(coupling, scratch_, arrow_.w, x);
+    mpfr_mul(coupling, coupling, sum_, MPFR_RNDN);
+    mpfr_mul_2ui(coupling, coupling, 1, MPFR_RNDN);
+    mpfr_add(out, out, coupling, MPFR_RNDN);
+    for (std::size_t i = 0; i < m_; ++i) {
+      mpfr_set_zero(sum_, 1);
+      for (std::size_t j = 0; j < m_; ++j) add_product(sum_, scratch_, arrow_.corner(i, j), x[j]);
+      add_product(out, scratch_, sum_, x[i]);
+    }
+    mpfr_div(out, out, norm, MPFR_RNDN);
+  }
+
+  /// mixed <- <q, q0> and square <- <q, q> for q = (y, x), q0 = (y0, x0), with one product with M.
+  void inner_products(mpfr_ptr mixed, const Vector& y0, const Vector& x0, mpfr_ptr square,
+                      const Vector& y, const Vector& x) {
+    if (arrow_.metric != nullptr) {
+      multiply(rhs_, scratch_, *arrow_.metric, y);
+    } else {
+      copy(rhs_, y);
+    }
+    inner(mixed, scratch_, y0, rhs_);
+    inner(square, scratch_, y, rhs_);
+    for (std::size_t i = 0; i < m_; ++i) {
+      add_product(mixed, scratch_, x0[i], x[i]);
+      add_product(square, scratch_, x[i], x[i]);
+    }
+  }
+
   /// out <- (y, x)'(y2, x2) in the arrow's inner product.
   void inner_product(mpfr_ptr out, const Vector& y, const Vector& x, const Vector& y2,
                      const Vector& x2) {
@@ -203,24 +239,39 @@ Mpfr norm_bound(const Arrow& arrow) {
   inner(row, scratch, arrow.border, mb);
   inner(w_norm, scratch, arrow.w, arrow.w);
   mpfr_mul(row, row, w_norm, MPFR_RNDN);
-  if (mpfr_sgn(row.get()) < 0) mpfr_set_zero(row, 1);  // rounding, where b is in the null space of M
+  if (mpfr_sgn(row.get()) < 0)
+    mpfr_set_zero(row, 1);  // rounding, where b is in the null space of M
   mpfr_sqrt(row, row, MPFR_RNDN);
   mpfr_add(bound, bound, corner, MPFR_RNDN);
   mpfr_add(bound, bound, row, MPFR_RNDN);
   return bound;
 }
 
+/// Entries of a start vector that no symmetry of the problem makes orthogonal to an eigenvector.
+double generic(std::size_t i) {
+  const double x = 0.6180339887498949 * static_cast<double>(i + 1);
+  return 0.5 + (x - std::floor(x));
+}
+
 /// The positive-definiteness test in double, everything scaled by powers of two.
 class DoubleArrow {
  public:
   DoubleArrow(const Arrow& arrow, long exponent)
-      : k_(arrow.border.size()), m_(arrow.w.size()), diagonal_(k_), off_(k_), border_(k_),
-        metric_border_(k_), w_(m_), corner_(m_ * m_), f_(m_ * m_) {
+      : k_(arrow.border.size()),
+        m_(arrow.w.size()),
+        diagonal_(k_),
+        off_(k_),
+        border_(k_),
+        metric_border_(k_),
+        w_(m_),
+        corner_(m_ * m_),
+        f_(m_ * m_) {
     const Bits bits = arrow.border.bits();
     Mpfr scratch(bits);
     Vector mb = arrow.border;
     if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
-    long eb = MPFR_EMIN_DEFAULT, em = eb, ew = eb;
+    const long none = MPFR_EMIN_DEFAULT;
+    long eb = none, em = none, ew = none;
     for (std::size_t i = 0; i < k_; ++i) {
       eb = std::max(eb, exponent_of(arrow.border[i]));
       em = std::max(em, exponent_of(mb[i]));
@@ -236,8 +287,74 @@ class DoubleArrow {
     for (std::size_t i = 0; i < m_ * m_; ++i) {
       corner_[i] = scaled(arrow.corner.entries()[i], exponent);
     }
+    // The unknown y is scaled so that the border's column is b w' as it stands.
+    y_exponent_ = eb == none || ew == none ? 0 : eb + ew - exponent;
     coupling_ = std::ldexp(
         1.0, static_cast<int>(std::clamp(eb + em + 2 * ew - 2 * exponent, -5000L, 1000L)));
+  }
+
+  /// An approximate eigenvector of the eigenvalue that lies just below `lambda`: two passes of
+  /// inverse iteration. Returns false where double arithmetic failed.
+  [[nodiscard]] bool eigenvector(Vector& y_out, Vector& x_out, double lambda) {
+    std::vector<double> pivot(k_), p = border_, y(k_), x(m_), f(m_ * m_);
+    for (std::size_t i = 0; i < k_; ++i) {
+      pivot[i] = lambda - diagonal_[i] - (i > 0 ? off_[i - 1] * off_[i - 1] / pivot[i - 1] : 0.0);
+      if (pivot[i] == 0.0) pivot[i] = 0x1p-52;
+    }
+    const auto solve = [&](std::vector<double>& r) {
+      for (std::size_t i = 1; i < k_; ++i) r[i] += off_[i - 1] / pivot[i - 1] * r[i - 1];
+      for (std::size_t i = k_; i-- > 0;) {
+        r[i] = (r[i] + (i + 1 < k_ ? off_[i] * r[i + 1] : 0.0)) / pivot[i];
+      }
+    };
+    const auto product = [](const std::vector<double>& a, const std::vector<double>& c) {
+      double sum = 0.0;
+      for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * c[i];
+      return sum;
+    };
+    solve(p);
+    const double phi = coupling_ * product(metric_border_, p);
+    for (std::size_t i = 0; i < m_; ++i) {
+      for (std::size_t j = 0; j < m_; ++j) {
+        f[i * m_ + j] = (i == j ? lambda : 0.0) - corner_[i * m_ + j] - phi * w_[i] * w_[j];
+      }
+    }
+    for (std::size_t j = 0; j < m_; ++j) {  // L below the diagonal, D on it
+      if (f[j * m_ + j] == 0.0) f[j * m_ + j] = 0x1p-52;
+      for (std::size_t i = j + 1; i < m_; ++i) {
+        const double ratio = f[i * m_ + j] / f[j * m_ + j];
+        for (std::size_t l = j + 1; l < m_; ++l) f[i * m_ + l] -= ratio * f[j * m_ + l];
+        f[i * m_ + j] = ratio;
+      }
+    }
+    for (std::size_t i = 0; i < k_; ++i) y[i] = generic(i);
+    for (std::size_t i = 0; i < m_; ++i) x[i] = generic(k_ + i);
+    for (int pass = 0; pass < 2; ++pass) {
+      solve(y);
+      const double carried = coupling_ * product(metric_border_, y);
+      for (std::size_t i = 0; i < m_; ++i) {
+        x[i] += w_[i] * carried;
+        for (std::size_t j = 0; j < i; ++j) x[i] -= f[i * m_ + j] * x[j];
+      }
+      for (std::size_t i = m_; i-- > 0;) {
+        for (std::size_t j = i + 1; j < m_; ++j) x[i] -= f[i * m_ + j] * x[j];
+        x[i] /= f[i * m_ + i];
+      }
+      const double back = product(w_, x);
+      double largest = 0.0;
+      for (std::size_t i = 0; i < k_; ++i)
+        largest = std::max(largest, std::abs(y[i] += p[i] * back));
+      for (const double value : x) largest = std::max(largest, std::abs(value));
+      if (!std::isfinite(largest) || largest == 0.0) return false;
+      for (double& value : y) value /= largest;
+      for (double& value : x) value /= largest;
+    }
+    for (std::size_t i = 0; i < k_; ++i) {
+      mpfr_set_d(y_out[i], y[i], MPFR_RNDN);
+      mpfr_mul_2si(y_out[i], y_out[i], y_exponent_, MPFR_RNDN);
+    }
+    for (std::size_t i = 0; i < m_; ++i) mpfr_set_d(x_out[i], x[i], MPFR_RNDN);
+    return true;
   }
 
   [[nodiscard]] bool definite(double lambda) {
@@ -272,6 +389,7 @@ class DoubleArrow {
  private:
   std::size_t k_, m_;
   std::vector<double> diagonal_, off_, border_, metric_border_, w_, corner_, f_;
+  long y_exponent_ = 0;
   double coupling_ = 0.0;
 };
 
@@ -301,7 +419,8 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   mpfr_div_2ui(tolerance, bound, static_cast<unsigned long>(accuracy), MPFR_RNDN);
 
   DoubleArrow rough(arrow, exponent);
-  Mpfr start(bisect(rough, -1.0, 1.5), bits);
+  const double rough_value = bisect(rough, -1.0, 1.5);
+  Mpfr start(rough_value, bits);
   mpfr_mul_2si(start, start, exponent, MPFR_RNDN);
 
   Shifted shifted(arrow);
@@ -309,39 +428,54 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   Vector y0(k, bits), x0(m, bits);
 
   // Rayleigh quotient iteration: with (lambda - H) q = q0, the Rayleigh quotient of q is
-  // lambda - <q, q0> / <q, q>. Cubic; the first pass from a generic vector is an inverse iteration.
-  const auto iterate = [&](const Mpfr& from) {
-    mpfr_set(pair.value, from, MPFR_RNDN);
-    for (std::size_t i = 0; i < k; ++i) mpfr_set_ui(pair.y[i], 1, MPFR_RNDN);
-    for (std::size_t i = 0; i < m; ++i) mpfr_set_ui(pair.x[i], 1, MPFR_RNDN);
+  // lambda - <q, q0> / <q, q>. Each pass multiplies the number of right bits by three, so it may
+  // stop
+  // (`eager`) where the next correction would be below the tolerance; the check below has the last
+  // word.
+  const auto iterate = [&](bool eager) {
     for (int pass = 0; pass < 40; ++pass) {
-      shifted.inner_product(norm, pair.y, pair.x, pair.y, pair.x);
-      if (mpfr_sgn(norm.get()) <= 0) return;
-      mpfr_rec_sqrt(norm, norm, MPFR_RNDN);
-      for (std::size_t i = 0; i < k; ++i) mpfr_mul(pair.y[i], pair.y[i], norm, MPFR_RNDN);
-      for (std::size_t i = 0; i < m; ++i) mpfr_mul(pair.x[i], pair.x[i], norm, MPFR_RNDN);
       copy(y0, pair.y);
       copy(x0, pair.x);
-      if (pass > 1 && mpfr_cmpabs(step, tolerance) <= 0) return;
       shifted.factor(pair.value);
       shifted.solve(pair.y, pair.x);
-      shifted.inner_product(step, pair.y, pair.x, y0, x0);
-      shifted.inner_product(norm, pair.y, pair.x, pair.y, pair.x);
+      shifted.inner_products(step, y0, x0, norm, pair.y, pair.x);
       mpfr_div(step, step, norm, MPFR_RNDN);
       mpfr_sub(pair.value, pair.value, step, MPFR_RNDN);
       poll();
+      if (mpfr_number_p(step) == 0 || (pass > 1 && mpfr_cmpabs(step, tolerance) <= 0)) return;
+      if (eager && 3 * (exponent - exponent_of(step)) > accuracy + 8) return;
     }
   };
-  iterate(start);
+  const auto start_from = [&](const Mpfr& value) {
+    mpfr_set(pair.value, value, MPFR_RNDN);
+    for (std::size_t i = 0; i < k; ++i) mpfr_set_d(pair.y[i], generic(i), MPFR_RNDN);
+    for (std::size_t i = 0; i < m; ++i) mpfr_set_d(pair.x[i], generic(k + i), MPFR_RNDN);
+  };
+  // Nothing may lie above by more than this.
+  const auto is_largest = [&] {
+    mpfr_mul_2ui(step, tolerance, 2, MPFR_RNDN);
+    mpfr_add(above, pair.value, step, MPFR_RNDN);
+    return mpfr_number_p(pair.value) != 0 && shifted.factor(above);
+  };
 
-  // Nothing may lie above. Where something does (a start between clustered eigenvalues), bisect.
-  mpfr_mul_2ui(step, tolerance, 2, MPFR_RNDN);
-  mpfr_add(above, pair.value, step, MPFR_RNDN);
-  if (!mpfr_number_p(pair.value) || !shifted.factor(above)) {
+  bool done = false;
+  if (rough.eigenvector(pair.y, pair.x, rough_value)) {
+    shifted.rayleigh_quotient(pair.value, pair.y, pair.x);
+    if (mpfr_number_p(pair.value) != 0) {
+      iterate(true);
+      done = is_largest();
+    }
+  }
+  if (!done) {
+    start_from(start);
+    iterate(false);
+    done = is_largest();
+  }
+  if (!done) {  // a start between clustered eigenvalues, or below the largest: bisect
     Mpfr low(bits), high(bound), middle(bits);
     mpfr_mul_2ui(high, high, 1, MPFR_RNDN);
     mpfr_neg(low, high, MPFR_RNDN);
-    if (mpfr_number_p(pair.value)) mpfr_set(low, pair.value, MPFR_RNDN);
+    if (mpfr_number_p(pair.value) != 0) mpfr_set(low, pair.value, MPFR_RNDN);
     for (;;) {
       mpfr_sub(step, high, low, MPFR_RNDN);
       if (mpfr_cmp(step, tolerance) <= 0) break;
@@ -350,10 +484,11 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
       mpfr_set(shifted.factor(middle) ? high : low, middle, MPFR_RNDN);
       poll();
     }
-    iterate(high);
+    start_from(high);
+    iterate(false);
     mpfr_sub(step, pair.value, high, MPFR_RNDN);
     mpfr_mul_2ui(norm, tolerance, 2, MPFR_RNDN);
-    if (!mpfr_number_p(pair.value) || mpfr_cmpabs(step, norm) > 0) {
+    if (mpfr_number_p(pair.value) == 0 || mpfr_cmpabs(step, norm) > 0) {
       mpfr_set(pair.value, high, MPFR_RNDN);
     }
   }

@@ -12,6 +12,9 @@ namespace mpsharp {
 
 namespace {
 
+/// Enough for the norm of a residual vector.
+const Bits residual_bits{53};
+
 bool finite(const Vector& x) {
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (!mpfr_number_p(x[i])) return false;
@@ -80,15 +83,15 @@ void combine(Vector& out, mpfr_srcptr alpha, const Vector& a, mpfr_srcptr beta, 
 }  // namespace
 
 GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits,
-                   std::size_t rank, const Poll& poll)
+                   std::size_t rank, unsigned threads, const Poll& poll)
     : X_(std::move(X)),
       rows_(data.rows() <= data.columns()),
       rank_(rank),
       form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)} {
   auto a = std::make_shared<Matrix>(gram_matrix(*X_, data, rows_, bits, poll));
   form_ = tridiagonalize(*a, poll);
-  gram_ = make_products(a, Arithmetic::exact);
-  q_ = make_products(std::make_shared<Matrix>(form_.q), Arithmetic::exact);
+  gram_ = make_products(a, Arithmetic::exact, threads);
+  q_ = make_products(std::make_shared<Matrix>(form_.q), Arithmetic::exact, threads);
   if (rank_ < order()) {
     pairs_ = eigenpairs(form_, poll);
     // Largest first, so that the first `rank` columns span the numerical row or column space.
@@ -105,7 +108,7 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
       }
     }
     pairs_ = std::move(sorted);
-    vectors_ = make_products(std::make_shared<Matrix>(pairs_->vectors), Arithmetic::exact);
+    vectors_ = make_products(std::make_shared<Matrix>(pairs_->vectors), Arithmetic::exact, threads);
   }
 }
 
@@ -114,7 +117,7 @@ void GramForm::projected_square(mpfr_ptr out, const Vector& u, const Vector& s,
   const std::size_t k = order();
   Mpfr scratch(bits());
   mpfr_set_zero(out, 1);
-  if (rank_ == k && !rows_) {  // X has full column rank: Pi = I
+  if (rank_ == X_->columns()) {  // X has full column rank: Pi = I
     dot(out, u, u, Arithmetic::exact);
     return;
   }
@@ -187,11 +190,11 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
     mpfr_mul(arrow.a.diagonal[i], form_.t.diagonal[i], a, MPFR_RNDN);
     if (i + 1 < k) mpfr_mul(arrow.a.off_diagonal[i], form_.t.off_diagonal[i], a, MPFR_RNDN);
   }
-  const TopEigenpair pair = top_eigenpair(arrow, precision.value() + 40, poll);
+  const TopEigenpair pair = top_eigenpair(arrow, precision.value() + 24, poll);
   mpfr_set(out.sharpness, pair.value, MPFR_RNDN);
 
   // Residual with the matrix A itself, not its tridiagonal form.
-  Vector full(k, wide), image(k, wide), rest(k, wide), rest_image(k, wide), rest_v(m, wide);
+  Vector full(k, wide), image(k, wide), rest(k, wide), rest_v(m, wide);
   Mpfr coupling(wide), norm(wide), square(wide);
   q_->apply(full, pair.y, poll);
   gram_->apply(image, full, poll);
@@ -199,8 +202,11 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
   mpfr_div_ui(coupling, coupling, n, MPFR_RNDN);
   combine(rest, a, image, coupling, border, pair.value, full);
   if (rows_) {
-    gram_->apply(rest_image, rest, poll);
-    dot(square, rest, rest_image, Arithmetic::exact);
+    // What is left is small as a whole; of its norm a few digits do, and make the product cheaper.
+    Vector coarse(k, residual_bits), coarse_image(k, residual_bits);
+    copy(coarse, rest);
+    gram_->apply(coarse_image, coarse, poll);
+    dot(square, coarse, coarse_image, Arithmetic::exact);
     dot(norm, full, image, Arithmetic::exact);
     dot(coupling, border, image, Arithmetic::exact);  // t'X X'y = b'x_u
   } else {

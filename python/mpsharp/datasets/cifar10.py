@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import pickle
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ ARCHIVE = "cifar-10-python.tar.gz"
 SUBSET = "cifar10_cat_dog.npz"
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
 CAT, DOG = 3, 5
+# What reading a truncated or foreign file can end in.
+_DAMAGE: tuple[type[Exception], ...] = (LookupError, ValueError, TypeError, AttributeError, EOFError, OSError)
+_DAMAGE += (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
 
 
 class _BatchUnpickler(pickle.Unpickler):
@@ -46,12 +51,18 @@ def _raw_batches(source: Path) -> Iterator[bytes]:
         for name in BATCHES:
             yield (source / name).read_bytes()
         return
-    with tarfile.open(source) as archive:
-        for name in BATCHES:
-            member = archive.extractfile(f"{FOLDER}/{name}")
-            if member is None:
-                raise DatasetError(f"{source}: {name} is not a file")
-            yield member.read()
+    found = {}
+    with gzip.open(source) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                name = member.name.removeprefix("./").removeprefix(f"{FOLDER}/")
+                file = archive.extractfile(member) if name in BATCHES else None
+                if file is not None:
+                    found[name] = file.read()
+        while stream.read(1 << 20):  # gzip compares its checksum at the very end
+            pass
+    for name in BATCHES:
+        yield found[name]
 
 
 def _from_batches(source: Path) -> Dataset:
@@ -64,7 +75,7 @@ def _from_batches(source: Path) -> Dataset:
             chosen = np.isin(target, (CAT, DOG))
             images.append(data[chosen])
             labels.append(np.where(target[chosen] == CAT, 1, -1))
-    except (KeyError, ValueError, EOFError, OSError, tarfile.TarError, pickle.UnpicklingError) as error:
+    except _DAMAGE as error:
         raise DatasetError(f"{source}: not the CIFAR-10 python archive ({error})") from error
     return Dataset(
         "cifar10-cat-dog", np.concatenate(images), np.concatenate(labels).astype(np.int8), ("cat", "dog")
@@ -73,10 +84,14 @@ def _from_batches(source: Path) -> Dataset:
 
 def _from_subset(source: Path) -> Dataset:
     try:
-        with np.load(source) as file:
+        with source.open("rb") as raw, np.load(raw) as file:
             images, labels = file["images"], file["labels"]
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise DatasetError(f"{source}: expected arrays `images` and `labels` ({error})") from error
+    if images.shape[1:] != (3, 32, 32) or images.dtype != np.uint8:
+        raise DatasetError(
+            f"{source}: expected images of shape (n, 3, 32, 32), uint8; got {images.shape}, {images.dtype}"
+        )
     return Dataset("cifar10-cat-dog", images, labels.astype(np.int8), ("cat", "dog"))
 
 

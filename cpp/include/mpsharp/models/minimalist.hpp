@@ -8,8 +8,8 @@
 
 namespace mpsharp {
 
-/// Everything that the minimalist model f(x; u, v) = x'u * v_1 ... v_{D-1} computes on its way to the
-/// loss. All numbers have the working precision.
+/// Everything that the minimalist model f(x; u, v) = x'u * v_1 ... v_{D-1} computes on its way to
+/// the loss. All numbers have the working precision.
 struct Forward {
   Forward(std::size_t n_samples, std::size_t depth, Bits bits);
 

@@ -20,15 +20,17 @@ struct Observation {
 /// The data matrix reduced once so that the Hessian's largest eigenvalue costs O(k) per evaluation,
 /// k = min(n, d): A = XX' (n <= d) or X'X (n > d), and its tridiagonal form A = Q T Q'.
 ///
-/// With t = 2 c s - y = z + c s the Hessian is n H = [[c^2 X'X, X't w'], [w t'X, G]]. In the variables
-/// (X'y, x) or (y, x) it is an Arrow. All of this is done at `bits`, which holds guard bits.
+/// With t = 2 c s - y = z + c s the Hessian is n H = [[c^2 X'X, X't w'], [w t'X, G]]. In the
+/// variables (X'y, x) or (y, x) it is an Arrow. All of this is done at `bits`, which holds guard
+/// bits.
 class GramForm {
  public:
   /// @param X     exact products with the data
   /// @param bits  precision of the reduction
+  /// @param threads  of the products with the k x k matrices
   /// @param rank  numerical rank of X: singular values beyond it count as zero in Pi
   GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits, std::size_t rank,
-           const Poll& poll);
+           unsigned threads, const Poll& poll);
 
   [[nodiscard]] Bits bits() const { return form_.t.diagonal.bits(); }
   [[nodiscard]] std::size_t order() const { return form_.t.diagonal.size(); }

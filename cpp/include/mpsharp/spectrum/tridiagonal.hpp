@@ -17,8 +17,8 @@ struct Tridiagonalization {
   Matrix q;
 };
 
-/// Householder reduction of a symmetric matrix (Golub & Van Loan, section 8.3.1) at the precision of
-/// `a`; 4/3 k^3 multiply-adds, backward stable. Only the lower triangle of `a` is read.
+/// Householder reduction of a symmetric matrix (Golub & Van Loan, section 8.3.1) at the precision
+/// of `a`; 4/3 k^3 multiply-adds, backward stable. Only the lower triangle of `a` is read.
 Tridiagonalization tridiagonalize(Matrix a, const Poll& poll);
 
 /// Eigenvalues of T, and Q Z for its eigenvectors Z, by the implicit QL iteration (EISPACK's tql2).

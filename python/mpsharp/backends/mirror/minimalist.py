@@ -36,9 +36,7 @@ class Forward:
 
 def product_in_order(v: Array) -> np.floating[Any]:
     """Return ((v_1·v_2)·v_3)…, one rounding per product; 1 if `v` is empty."""
-    if len(v) == 0:
-        return v.dtype.type(1)
-    result = v[0]
+    result: np.floating[Any] = v[0] if len(v) else v.dtype.type(1)
     for factor in v[1:]:
         result = result * factor
     return result

@@ -69,15 +69,15 @@ class SequentialProducts:
 
     def dot(self, x: Array, y: Array) -> np.floating[Any]:
         """Return the dot product of two vectors."""
-        total: np.floating[Any] = np.add.accumulate(x * y)[-1] + x.dtype.type(0)
+        partial_sums: Any = np.add.accumulate(x * y)
+        total: np.floating[Any] = partial_sums[-1] + x.dtype.type(0)
         return total
 
     def _sums(self, factors: Array, axis: int) -> Array:
         np.multiply(self._X, factors, out=self._terms)
-        # The source is read before its place is written, so accumulating in place is safe.
         np.add.accumulate(self._terms, axis=axis, out=self._terms)
-        last: Array = self._terms.take(-1, axis=axis)
-        return last + self._X.dtype.type(0)
+        last: Array = self._terms[:, -1] if axis == 1 else self._terms[-1]
+        return np.asarray(last + self._X.dtype.type(0))
 
 
 class NumpyProducts:

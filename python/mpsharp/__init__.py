@@ -1,0 +1,56 @@
+"""Neural-network training and its sharpness at any arithmetic precision."""
+
+from mpsharp import datasets, initialization, problems
+from mpsharp._version import __version__
+from mpsharp.comparison import Comparison
+from mpsharp.configuration import show_config
+from mpsharp.errors import (
+    ConfigurationError,
+    ConvergenceError,
+    DatasetError,
+    Interrupted,
+    MpsharpError,
+    NonFiniteError,
+    OutputError,
+    PrecisionError,
+    ResourceError,
+    ShapeError,
+    StoreError,
+    UnknownNameError,
+)
+from mpsharp.exact import ExactArray
+from mpsharp.formats import Format
+from mpsharp.optimizers import GD
+from mpsharp.problems import Problem
+from mpsharp.store import load
+from mpsharp.training import compare, run
+from mpsharp.trajectory import Trajectory
+
+__all__ = [
+    "GD",
+    "Comparison",
+    "ConfigurationError",
+    "ConvergenceError",
+    "DatasetError",
+    "ExactArray",
+    "Format",
+    "Interrupted",
+    "MpsharpError",
+    "NonFiniteError",
+    "OutputError",
+    "PrecisionError",
+    "Problem",
+    "ResourceError",
+    "ShapeError",
+    "StoreError",
+    "Trajectory",
+    "UnknownNameError",
+    "__version__",
+    "compare",
+    "datasets",
+    "initialization",
+    "load",
+    "problems",
+    "run",
+    "show_config",
+]

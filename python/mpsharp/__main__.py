@@ -1,0 +1,5 @@
+"""`python -m mpsharp`."""
+
+from mpsharp.cli import main
+
+main()

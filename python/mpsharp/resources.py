@@ -1,0 +1,56 @@
+"""Memory and cores: what a run needs and what there is; asked before anything is allocated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mpsharp.errors import ResourceError
+
+if TYPE_CHECKING:
+    from mpsharp.formats import Format
+    from mpsharp.problems import Problem
+
+_HEADER_BYTES = 32  # of one MPFR number, limbs not counted
+
+
+def estimate_bytes(problem: Problem, format: Format, records: int) -> int:
+    """Return an upper estimate of the bytes that a run allocates.
+
+    The data matrix and its residues, the reduction of its Gram matrix (square matrices of order
+    min(n, d) with guard bits, and the residues of two of them), a few vectors, and the records.
+    """
+    n, d = problem.n_samples, problem.n_features
+    k = min(n, d)
+    if format.is_ieee:
+        return 8 * (4 * n * d + 8 * k * k) + 8 * records * (len(problem.v) + 3)
+    number = _HEADER_BYTES + 8 * (format.bits // 64 + 1)
+    guarded = number + 8 * 4
+    kept = len(problem.v) + 3
+    return 3 * n * d * number + 8 * k * k * guarded + 12 * (n + d) * guarded + records * kept * number
+
+
+def available_bytes() -> int:
+    """Return the memory that can be had without swapping."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def check_memory(problem: Problem, format: Format, records: int) -> None:
+    """Raise ResourceError if a run would need more memory than is available."""
+    needed, available = estimate_bytes(problem, format, records), available_bytes()
+    if needed > available:
+        n, d = problem.n_samples, problem.n_features
+        raise ResourceError(
+            f"memory: a run of {n}×{d} data at {format.label} with {records} records needs about "
+            f"{needed / 2**30:.3g} GiB, expected at most the available {available / 2**30:.3g} GiB"
+        )
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    import os
+
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,298 @@
+"""The training loop, and the same run at several precisions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from mpsharp import problems
+from mpsharp._version import versions
+from mpsharp.backends import Runner, get_backend
+from mpsharp.backends.base import BACKEND_NAMES
+from mpsharp.comparison import Comparison
+from mpsharp.errors import ConfigurationError, Interrupted, check_name
+from mpsharp.exact import ExactArray, exact_decimal
+from mpsharp.formats import Format, FormatLike
+from mpsharp.initialization import check_count
+from mpsharp.optimizers import GD
+from mpsharp.problems import Problem
+from mpsharp.progress import Progress
+from mpsharp.resources import check_memory
+from mpsharp.trajectory import Trajectory
+
+DEFAULT_BITS = 53
+DEFAULT_FORMATS: tuple[FormatLike, ...] = (24, 53, 128, 256, 512)
+ARITHMETICS = ("exact", "sequential", "numpy")
+
+# A run diverges where its loss is not finite or above this factor times max(L_0, 1). Runs that
+# recover from a catapult reach 10 to 110 times the loss they started with.
+DIVERGENCE_FACTOR = 1e8
+
+# Steps per call into a backend are chosen so that a call takes about this long.
+_SECONDS_PER_CALL = 0.2
+
+
+def run(
+    problem: Problem | None = None,
+    *,
+    bits: int | None = None,
+    format: FormatLike | None = None,
+    optimizer: GD | None = None,
+    steps: int | None = None,
+    record_every: int = 1,
+    stop_loss: Any = None,
+    arithmetic: str = "exact",
+    backend: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> Trajectory:
+    """Train the minimalist model in one number format and record loss and sharpness on the way.
+
+    Parameters
+    ----------
+    problem : Problem, optional
+        Data, depth and starting point; `mpsharp.problems.appendix_d(seed=seed)` by default.
+    bits : int, optional
+        Significand bits of MPFR arithmetic, 2 … 100,000. 53 if neither bits nor format is given.
+    format : Format, int or str, optional
+        A Format; or "float32" or "float64", NumPy's own arithmetic. Not together with `bits`.
+    optimizer : GD, optional
+        The problem's own by default.
+    steps : int, optional
+        How many steps at most; the problem's own number by default.
+    record_every : int
+        Step 0, every `record_every`-th and the last step are recorded.
+    stop_loss : float, str or exact number, optional
+        The run has converged once its loss is at most this. Text such as "1e-400" reaches below
+        float64's range.
+    arithmetic : str
+        How dot products are rounded: "exact" (computed as if exactly, rounded once), "sequential"
+        (every product and sum rounded, in index order), or "numpy" (NumPy's own sums; float32 and
+        float64 only, the fast float path).
+    backend : str
+        "mpfr", "mirror" (NumPy), or "auto": what the format asks for.
+    threads : int, optional
+        Threads of the core; all available cores by default. The same bits for any number.
+    seed : int
+        Seed of the default problem; without effect on an explicit one.
+    progress : bool, optional
+        Show a progress bar on standard error; by default only where that is a terminal.
+
+    Returns
+    -------
+    Trajectory
+        Its `status` tells how it ended: "completed", "converged" (loss ≤ stop_loss) or "diverged"
+        (loss not finite, or above 1e8 · max(L₀, 1)). Divergence is a result, not an error.
+
+    Raises
+    ------
+    ConfigurationError
+        Both bits and format, no optimizer, steps below 1, an unknown name, …
+    PrecisionError
+        bits out of range.
+    ResourceError
+        More memory needed than there is.
+    Interrupted
+        Ctrl-C; carries the trajectory so far.
+
+    Examples
+    --------
+    >>> import mpsharp
+    >>> mpsharp.run(bits=256, steps=2).status
+    'completed'
+    """
+    chosen = _choose_format(bits, format)
+    check_name("arithmetic", arithmetic, ARITHMETICS)
+    check_name("backend", backend, BACKEND_NAMES)
+    check_count("record_every", record_every)
+    if threads is not None:
+        check_count("threads", threads)
+    if steps is not None:
+        check_count("steps", steps)
+    check_count("seed", seed, 0)
+    if problem is None:
+        problem = problems.appendix_d(seed=seed)
+    if not isinstance(problem, Problem):
+        raise ConfigurationError(f"problem: expected a Problem, got {type(problem).__name__}")
+    optimizer = problem.optimizer if optimizer is None else optimizer
+    if optimizer is None:
+        raise ConfigurationError("optimizer: expected one, for example GD(step_size=0.05), got None")
+    if not isinstance(optimizer, GD):
+        raise ConfigurationError(f"optimizer: expected a GD, got {optimizer!r}")
+    steps = problem.steps if steps is None else steps
+    if steps is None:
+        raise ConfigurationError("steps: expected a number (this problem carries none), got None")
+    limit = _rounded_stop_loss(stop_loss, chosen)
+    engine = get_backend(backend, chosen)
+    check_memory(problem, chosen, 2 + steps // record_every)
+
+    config: dict[str, Any] = {
+        "problem": dict(problem.recipe) if problem.recipe else {"name": "explicit"},
+        "problem_sha256": problem.sha256,
+        "optimizer": optimizer.config(),
+        "format": chosen.name,
+        "arithmetic": arithmetic,
+        "backend": engine.name,
+        "coordinates": "parameter",
+        "steps": steps,
+        "record_every": record_every,
+        "stop_loss": None if stop_loss is None else exact_decimal(stop_loss),
+        "seed": seed,
+        "versions": versions(),
+    }
+    recorder = _Recorder(problem, chosen, config)
+    with Progress(steps, chosen.label, progress) as bar:
+        try:
+            runner = engine.start(
+                problem, format=chosen, optimizer=optimizer, arithmetic=arithmetic, threads=threads
+            )
+            recorder.add(runner)
+            status = _train(runner, recorder, steps, record_every, limit, bar)
+        except KeyboardInterrupt as signal:
+            if not recorder.steps:
+                raise  # nothing measured yet, nothing to keep
+            raise Interrupted(recorder.finish(runner, "interrupted")) from signal
+    return recorder.finish(runner, status)
+
+
+def compare(
+    problem: Problem | None = None,
+    *,
+    formats: Iterable[FormatLike] = DEFAULT_FORMATS,
+    progress: bool | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Comparison:
+    """Make the same run in several number formats.
+
+    Parameters
+    ----------
+    problem : Problem, optional
+        As for `run`.
+    formats : iterable of int, str or Format
+        At least one, no two the same.
+    progress, seed, **options
+        As for `run`, except bits and format. ``arithmetic="exact"`` holds for all formats.
+
+    Returns
+    -------
+    Comparison
+        A mapping from Format to Trajectory, in the order of `formats`.
+
+    Raises
+    ------
+    ConfigurationError
+        No format, the same format twice, or what `run` raises.
+    """
+    if isinstance(formats, str) or not isinstance(formats, Iterable):
+        raise ConfigurationError(f"formats: expected several formats, got {formats!r}")
+    chosen = [Format.parse(item) for item in formats]
+    if not chosen or len(set(chosen)) != len(chosen):
+        names = [str(item) for item in chosen]
+        raise ConfigurationError(f"formats: expected at least one, none of them twice, got {names}")
+    for name in ("bits", "format"):
+        if name in options:
+            raise ConfigurationError(f"{name}: compare takes formats=(…), got {name}={options[name]!r}")
+    if problem is None:
+        problem = problems.appendix_d(seed=check_count("seed", seed, 0))
+    runs = {item: run(problem, format=item, progress=progress, seed=seed, **options) for item in chosen}
+    return Comparison(runs)
+
+
+def _choose_format(bits: int | None, format: FormatLike | None) -> Format:
+    if bits is not None and format is not None:
+        raise ConfigurationError(f"expected bits or format, got both: bits={bits!r}, format={format!r}")
+    if format is not None:
+        return Format.parse(format)
+    return Format(bits=DEFAULT_BITS if bits is None else bits)
+
+
+def _rounded_stop_loss(stop_loss: Any, format: Format) -> ExactArray | None:
+    if stop_loss is None:
+        return None
+    rounded = ExactArray.from_any([stop_loss], format.bits)[0]
+    if rounded.sign < 0 or rounded.kind > 1:
+        raise ConfigurationError(f"stop_loss: expected a finite number of at least 0, got {stop_loss!r}")
+    return rounded
+
+
+def _status_at_start(loss: ExactArray, limit: ExactArray | None) -> str:
+    if loss.kind > 1:
+        return "diverged"
+    if limit is not None and loss.to_gmpy2() <= limit.to_gmpy2():
+        return "converged"
+    return ""
+
+
+def _train(
+    runner: Runner,
+    recorder: _Recorder,
+    steps: int,
+    record_every: int,
+    limit: ExactArray | None,
+    bar: Progress,
+) -> str:
+    """Advance to the end, record on the way, return the status."""
+    first = recorder.loss_at_start
+    if status := _status_at_start(first, limit):
+        return status
+    ceiling = DIVERGENCE_FACTOR * max(float(first.to_float64()), 1.0)
+    chunk = 1
+    while runner.step < steps:
+        until_record = record_every - runner.step % record_every
+        count = min(chunk, until_record, steps - runner.step)
+        started = time.perf_counter()
+        before = runner.step
+        status = runner.advance(count, ceiling, limit)
+        bar.update(runner.step - before)
+        if status or runner.step % record_every == 0 or runner.step == steps:
+            recorder.add(runner)
+        if status:
+            return status
+        elapsed = max(time.perf_counter() - started, 1e-6)
+        chunk = max(1, min(2 * chunk, int(count * _SECONDS_PER_CALL / elapsed)))
+    return "completed"
+
+
+class _Recorder:
+    """Collects records and makes the Trajectory."""
+
+    def __init__(self, problem: Problem, format: Format, config: dict[str, Any]) -> None:
+        self._problem = problem
+        self._format = format
+        self._config = config
+        self._started = time.perf_counter()
+        self.steps: list[int] = []
+        self._records: list[dict[str, ExactArray]] = []
+
+    def add(self, runner: Runner) -> None:
+        values = runner.observe()
+        self._records.append(values)
+        self.steps.append(runner.step)
+
+    @property
+    def loss_at_start(self) -> ExactArray:
+        return self._records[0]["loss"]
+
+    def finish(self, runner: Runner, status: str) -> Trajectory:
+        u, v = runner.parameters()
+        names = self._records[0]
+        count = len(self.steps)
+        return Trajectory(
+            problem=self._problem,
+            format=self._format,
+            config=self._config,
+            step=np.array(self.steps, dtype=np.int64),
+            records={
+                name: ExactArray.stack([record[name] for record in self._records[:count]]) for name in names
+            },
+            u=u,
+            v=v,
+            status=status,
+            status_step=runner.step,
+            seconds=time.perf_counter() - self._started,
+        )

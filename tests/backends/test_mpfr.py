@@ -1,0 +1,177 @@
+"""The core against an mpmath implementation written from the formulas, and against the mirror."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mpsharp
+from mpsharp import Problem
+from mpsharp.optimizers import GD
+
+
+def to_mp(x):
+    """An mpmath number of exactly this value."""
+    mantissa, exponent = x.as_mantissa_exp()
+    return mpmath.ldexp(mpmath.mpf(int(mantissa)), int(exponent))
+
+
+def loss_and_hessian(X, y, u, v):
+    """Loss and dense Hessian of the minimalist model, entry by entry from its definition."""
+    n, d, m = len(X), len(u), len(v)
+    mpf = mpmath.mpf
+
+    def product(skip=()):
+        out = mpf(1)
+        for k in range(m):
+            if k not in skip:
+                out *= v[k]
+        return out
+
+    s = [mpmath.fdot(row, u) for row in X]
+    c = product()
+    z = [c * si - yi for si, yi in zip(s, y, strict=True)]
+    # f_i = c s_i, so its derivatives are: du_j: c x_ij; dv_l: w_l s_i; second ones by hand.
+    H = mpmath.zeros(d + m)
+    for i in range(n):
+        gradient = [c * X[i][j] for j in range(d)] + [product((k,)) * s[i] for k in range(m)]
+        for a in range(d + m):
+            for b in range(d + m):
+                second = mpf(0)
+                if a < d <= b:
+                    second = product((b - d,)) * X[i][a]
+                elif b < d <= a:
+                    second = product((a - d,)) * X[i][b]
+                elif a >= d and b >= d and a != b:
+                    second = product((a - d, b - d)) * s[i]
+                H[a, b] += (gradient[a] * gradient[b] + z[i] * second) / n
+    return mpmath.fdot(z, z) / (2 * n), H
+
+
+def exact_descent(X, y, u, v, step_size, steps):
+    """Gradient descent in mpmath at its present precision."""
+    n = len(X)
+    for _ in range(steps):
+        s = [mpmath.fdot(row, u) for row in X]
+        c = mpmath.fprod(v)
+        z = [c * si - yi for si, yi in zip(s, y, strict=True)]
+        q = mpmath.fdot(s, z)
+        new_u = [
+            u[j] - step_size * c / n * mpmath.fsum(X[i][j] * z[i] for i in range(n)) for j in range(len(u))
+        ]
+        v = [v[k] - step_size * mpmath.fprod(v[:k] + v[k + 1 :]) * q / n for k in range(len(v))]
+        u = new_u
+    return u, v
+
+
+def random_problem(seed, n, d, depth):
+    rng = np.random.default_rng(seed)
+    return Problem(
+        X=rng.standard_normal((n, d)),
+        y=rng.standard_normal(n),
+        u=rng.standard_normal(d) * 0.5,
+        v=rng.standard_normal(depth - 1),
+        optimizer=GD(step_size=0.01),
+        steps=6,
+    )
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 6),
+    d=st.integers(1, 6),
+    depth=st.integers(2, 5),
+    arithmetic=st.sampled_from(["exact", "sequential"]),
+)
+def test_loss_and_sharpness_agree_with_mpmath_to_240_bits(seed, n, d, depth, arithmetic):
+    problem = random_problem(seed, n, d, depth)
+    run = mpsharp.run(problem, bits=256, arithmetic=arithmetic)
+    with mpmath.workprec(400):
+        X = [[mpmath.mpf(float(x)) for x in row] for row in problem.X]
+        y = [mpmath.mpf(float(x)) for x in problem.y]
+        u = [mpmath.mpf(float(x)) for x in problem.u]
+        v = [mpmath.mpf(float(x)) for x in problem.v]
+        for t in range(len(run.step)):
+            loss, H = loss_and_hessian(X, y, u, v)
+            S = max(mpmath.eigsy(H, eigvals_only=True))
+            assert abs(to_mp(run.exact("loss")[t]) - loss) <= mpmath.ldexp(loss, -240)
+            assert abs(to_mp(run.exact("sharpness")[t]) - S) <= mpmath.ldexp(S, -240)
+            u, v = exact_descent(X, y, u, v, mpmath.mpf(0.01), 1)
+
+
+def sharpness_at(X, y, u, v, bits=128):
+    problem = Problem(X=X, y=y, u=u, v=v, optimizer=GD(step_size="1e-9"), steps=1)
+    return mpsharp.run(problem, bits=bits)
+
+
+def dense_sharpness(X, y, u, v):
+    with mpmath.workprec(300):
+        as_mp = [[mpmath.mpf(float(x)) for x in row] for row in X]
+        rest = [[mpmath.mpf(float(x)) for x in part] for part in (y, u, v)]
+        return max(mpmath.eigsy(loss_and_hessian(as_mp, *rest)[1], eigvals_only=True))
+
+
+EYE = np.eye(4)
+CASES = {
+    "repeated singular values": (EYE, [1.0, 2, 3, 4], [1.0, 0, 0, 0], [0.5]),
+    "equal ones, D = 4": (EYE, [1.0, 1, 1, 1], [1.0, 1, 1, 1], [0.5, 2.0, -1.0]),
+    "graded": (np.diag([1e8, 1.0, 1e-8, 1e-3]), [1.0, 2, 3, 4], [1.0, 1, 1, 1], [0.5]),
+    "c = 0": (EYE + 1, [1.0, 2, 3, 4], [1.0, 2, 0, 0], [0.0]),
+    "c = 0, D = 3, both zero": (EYE + 1, [1.0, 2, 3, 4], [1.0, 2, 0, 0], [0.0, 0.0]),
+    "zero border: y = 2 c s": (EYE, [2.0, 2, 2, 2], [1.0, 1, 1, 1], [1.0]),
+    "top pole is the eigenvalue": (np.diag([9.0, 1, 1, 1]), [0.0, 2, 2, 2], [0.0, 1, 1, 1], [1.0]),
+    "negative curvature": (EYE, [50.0, 1, 1, 1], [0.1, 0, 0, 0], [0.1, 0.1]),
+    "rank one, n > d": (np.ones((5, 2)), [1.0] * 5, [1.0, -0.5], [2.0]),
+    "rank one, n < d": (np.ones((2, 5)), [1.0] * 2, [1.0] * 5, [2.0, 1.0]),
+    "one sample": (np.ones((1, 3)), [2.0], [1.0, 0, 0], [1.0]),
+    "one feature": (np.ones((3, 1)), [2.0, 1, 0], [1.0], [1.0]),
+    "D = 8": (EYE + 0.5, [1.0, 2, 3, 4], [1.0, 0.5, 0, 0], [1.0, 1.1, 0.9, 1.2, -1.0, 0.8, 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sharpness_of_awkward_spectra(name):
+    X, y, u, v = (np.asarray(part, dtype=float) for part in CASES[name])
+    expected = dense_sharpness(X, y, u, v)
+    run = sharpness_at(X, y, u, v)
+    with mpmath.workprec(300):
+        # 128 bits are returned; the reduction is backward stable with 64 more.
+        assert abs(to_mp(run.exact("sharpness")[0]) - expected) <= mpmath.ldexp(abs(expected), -126)
+    assert run.sharpness_residual[0] <= 2.0**-120 * max(run.sharpness[0], 1e-300)
+
+
+def test_zero_hessian():
+    run = sharpness_at(EYE, np.zeros(4), np.zeros(4), np.zeros(2))
+    assert run.sharpness[0] == 0
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4)])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_imbalance_projects_onto_the_row_space(shape, rank):
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((shape[0], rank)) @ rng.standard_normal((rank, shape[1]))
+    u, v = rng.standard_normal(shape[1]), rng.standard_normal(3)
+    projected = np.linalg.pinv(X, rcond=1e-12) @ (X @ u)
+    run = sharpness_at(X, rng.standard_normal(shape[0]), u, v)
+    # float64 reference: its pseudo-inverse is good to the condition number times 2**-52.
+    kept = np.linalg.svd(X, compute_uv=False)[:rank]
+    bound = 64 * 2.0**-52 * (kept[0] / kept[-1]) ** 2 * (projected @ projected)
+    np.testing.assert_allclose(run.imbalance[0], projected @ projected - v**2, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+@pytest.mark.parametrize(("bits", "name"), [(24, "float32"), (53, "float64")])
+@pytest.mark.parametrize("arithmetic", ["sequential", "exact"])
+def test_core_equals_mirror_bit_for_bit(depth, bits, name, arithmetic):
+    n, steps = (40, 1000) if arithmetic == "sequential" else (12, 200)
+    problem = mpsharp.problems.appendix_d(n, 1.5, depth=depth, seed=depth)
+    core = mpsharp.run(problem, bits=bits, arithmetic=arithmetic, steps=steps, record_every=10)
+    mirror = mpsharp.run(problem, format=name, arithmetic=arithmetic, steps=steps, record_every=10)
+    assert core.status == mirror.status
+    np.testing.assert_array_equal(core.step, mirror.step)
+    assert core.records["loss"].identical(mirror.records["loss"])
+    assert core.u.identical(mirror.u)
+    assert core.v.identical(mirror.v)

@@ -1,0 +1,40 @@
+"""Effort of the property tests, versions in the header, and where real data is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import mpsharp._version
+from mpsharp import datasets
+from mpsharp.errors import DatasetError
+
+_SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=_SLOW_IS_FINE)
+settings.register_profile("ci", max_examples=60, deadline=None, suppress_health_check=_SLOW_IS_FINE)
+settings.register_profile("thorough", max_examples=2000, deadline=None, suppress_health_check=_SLOW_IS_FINE)
+settings.load_profile(os.environ.get("MPSHARP_TEST_EFFORT", "ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_report_header() -> list[str]:
+    versions = ", ".join(f"{name} {value}" for name, value in mpsharp._version.versions().items())
+    return [versions, f"MPSHARP_DATA: {os.environ.get('MPSHARP_DATA', 'not set')}"]
+
+
+@pytest.fixture
+def cats_and_dogs() -> datasets.Dataset:
+    """The real images; skips, saying so, where they are not."""
+    try:
+        return datasets.load("cifar10-cat-dog")
+    except DatasetError as error:
+        pytest.skip(f"needs real data: {error}")
+
+
+@pytest.fixture
+def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A world without real data."""
+    monkeypatch.delenv("MPSHARP_DATA", raising=False)
+    monkeypatch.setenv("MPSHARP_CACHE", str(tmp_path / "nothing"))

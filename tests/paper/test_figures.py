@@ -1,0 +1,123 @@
+"""Each figure at toy size: files, manifest, and the claim it makes where that is quick to see."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+import mpsharp
+from mpsharp import problems
+from mpsharp.errors import DatasetError, OutputError, UnknownNameError
+from mpsharp.paper import base, registry
+from mpsharp.paper.base import Run
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Figures whose runs are short and small."""
+
+    def shorten(module):
+        original = module.configs
+
+        def configs(*, full=False, seed=0):
+            small = problems.appendix_d(n=8, seed=seed)
+            return {
+                label: Run(small, {**wanted.options, "steps": 12, "record_every": 3})
+                for label, wanted in original(full=full, seed=seed).items()
+            }
+
+        monkeypatch.setattr(module, "configs", configs)
+
+    for name in ("fig06", "fig27", "fig28"):
+        shorten(registry.FIGURES[name])
+
+
+@pytest.mark.parametrize("name", ["fig06", "fig27", "fig28"])
+def test_figure_writes_picture_numbers_and_manifest(name, toy, tmp_path):
+    manifest = base.produce(registry.FIGURES[name], tmp_path, seed=4)
+    assert manifest == json.loads((tmp_path / f"{name}.json").read_text())
+    assert manifest["seed"] == 4
+    assert manifest["status"] == "made"
+    assert manifest["seconds"] > 0
+    assert manifest["versions"]["mpfr"]
+    for file in manifest["files"]:
+        assert (tmp_path / file).stat().st_size > 100
+    with (tmp_path / f"{name}_curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["run"] for row in rows} == set(manifest["runs"])
+    assert [int(row["step"]) for row in rows if row["run"] == rows[0]["run"]] == [0, 3, 6, 9, 12]
+    for config in manifest["runs"].values():
+        assert problems.from_recipe(config["problem"]).sha256 == config["problem_sha256"]
+
+
+def test_figures_without_data_are_skipped_and_say_so(no_data, tmp_path):
+    lines = []
+    assert registry.produce_all(["fig29"], tmp_path, report=lines.append) == ["fig29"]
+    assert "skipped: no data (DatasetError" in lines[0]
+    assert [file.name for file in tmp_path.iterdir()] == ["fig29.json"]
+    manifest = json.loads((tmp_path / "fig29.json").read_text())
+    assert manifest["status"] == "skipped"
+    assert "cifar10-cat-dog" in manifest["reason"]
+
+
+def test_one_figure_without_data_is_an_error(no_data, tmp_path):
+    with pytest.raises(DatasetError, match="cifar10-cat-dog"):
+        base.produce(registry.FIGURES["fig29"], tmp_path)
+
+
+def test_unwritable_folder_before_any_work(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(base, "run", None)
+    with pytest.raises(OutputError, match="expected a folder to write to"):
+        base.produce(registry.FIGURES["fig06"], tmp_path / "file" / "figures")
+    with pytest.raises(OutputError, match="expected a folder to write to"):
+        registry.produce_all(["all"], tmp_path / "file", report=lambda line: None)
+
+
+@pytest.mark.parametrize("lost", ["fig06.json", "fig06_curves.csv", "fig06.png"])
+def test_a_file_that_cannot_be_written_in_the_end(lost, toy, tmp_path):
+    (tmp_path / lost).mkdir()
+    with pytest.raises(OutputError, match=rf"cannot write .*{lost}"):
+        base.produce(registry.FIGURES["fig06"], tmp_path)
+
+
+def test_numbers_in_the_files_are_those_of_the_run(toy, tmp_path):
+    manifest = base.produce(registry.FIGURES["fig28"], tmp_path)
+    config = manifest["runs"]["256 bits"]
+    problem = problems.from_recipe(config["problem"])
+    again = mpsharp.run(problem, bits=256, steps=config["steps"], record_every=config["record_every"])
+    with (tmp_path / "fig28_curves.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["run"] == "256 bits"]
+    assert [float(row["sharpness"]) for row in rows] == again.sharpness.tolist()
+    # twelve digits: half a unit of the last
+    assert [float(row["loss"]) for row in rows] == pytest.approx(again.loss.tolist(), rel=0.5e-11, abs=0)
+    with (tmp_path / "fig28_summary.csv").open() as file:
+        (row,) = [row for row in csv.DictReader(file) if row["run"] == "256 bits"]
+    assert row["status"] == again.status
+    assert float(row["last_log2_loss"]) == again.log2_loss[-1]
+
+
+def test_listing_names_every_figure():
+    text = registry.listing()
+    for name, module in registry.FIGURES.items():
+        assert name in text
+        assert module.TITLE in text
+        assert module.STATEMENT
+
+
+def test_unknown_figure_before_any_work(tmp_path):
+    with pytest.raises(UnknownNameError, match="fig30"):
+        registry.produce_all(["fig06", "fig30"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_row_space_keeps_loss_and_sharpness(cats_and_dogs):
+    problem = problems.from_dataset("cifar10-cat-dog", 20, limit_ratio=0.9, steps=10)
+    full = mpsharp.run(problem, bits=53)
+    reduced = mpsharp.run(problems.row_space(problem), bits=53)
+    # the factorisation rounds X by a few 2**-52 of its norm, and ten steps do not amplify that much
+    bound = 20 * 3072 * 2.0**-52
+    assert abs(reduced.loss / full.loss - 1).max() < bound * 100
+    assert abs(reduced.sharpness / full.sharpness - 1).max() < bound * 100

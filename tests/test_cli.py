@@ -1,0 +1,79 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import mpsharp
+
+
+def mpsharp_command(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "mpsharp", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_compare_prints_a_table_and_writes_curves(tmp_path):
+    done = mpsharp_command(
+        "compare", "--bits", "24,float64,100", "--n", "10", "--steps", "20", "--out", "o", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "100 bits" in done.stdout
+    assert "completed at 20" in done.stdout
+    assert (tmp_path / "o" / "compare.png").stat().st_size > 10_000
+    assert mpsharp.load(tmp_path / "o" / "trajectories" / "float64").step[-1] == 20
+
+
+def test_run_writes_a_trajectory_that_its_options_explain(tmp_path):
+    done = mpsharp_command(
+        *("run", "--bits", "80", "--n", "8", "--depth", "3", "--step-size", "0.001", "--steps", "7"),
+        *("--seed", "5", "--record-every", "2", "--arithmetic", "sequential", "--out", "o"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    run = mpsharp.load(tmp_path / "o" / "trajectory")
+    assert run.step.tolist() == [0, 2, 4, 6, 7]
+    assert run.config["optimizer"]["step_size"] == "0.001"
+    assert run.problem.recipe["seed"] == 5
+    assert run.problem.depth == 3
+    assert run.config["arithmetic"] == "sequential"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["run", "--bits", "1"], "PrecisionError: bits"),
+        (["run", "--depth", "1"], "depth: expected an integer of at least 2, got 1"),
+        (["run", "--step-size", "-1"], "step_size"),
+        (["run", "--steps", "0"], "steps"),
+        (["run", "--data", "cifar10-cat-dog", "--data-dir", "nowhere"], "nowhere"),
+        (["run", "--out", "/proc/nothing"], "OutputError"),
+        (["compare", "--bits", "24,24"], "formats"),
+        (["paper", "fig99"], "fig99"),
+        (["paper", "fig06", "--out", "/proc/nothing"], "OutputError"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(arguments, text, tmp_path):
+    done = mpsharp_command(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_and_list(tmp_path):
+    assert "edge of stability" in mpsharp_command("--help", cwd=tmp_path).stdout
+    for command in ("run", "compare", "paper"):
+        assert "--out" in mpsharp_command(command, "--help", cwd=tmp_path).stdout
+    listing = mpsharp_command("paper", "list", cwd=tmp_path).stdout
+    assert all(name in listing for name in ("fig06", "fig27", "fig28", "fig29"))
+
+
+def test_import_is_light():
+    heavy = ("matplotlib", "sklearn", "scipy", "pooch")
+    code = f"import sys, mpsharp; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.replace("'", '"')) == []

@@ -1,0 +1,61 @@
+"""Starting points: ranges, moments, draw order, bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mpsharp import initialization
+from mpsharp.errors import ConfigurationError
+
+SAMPLES = 40_000
+# Six deviations of a sample variance: Var(s²) ≈ (κ − 1) σ⁴/N, kurtosis κ = 1.8 (uniform), 3 (normal).
+UNIFORM_SLACK, NORMAL_SLACK = (6 * np.sqrt((kurtosis - 1) / SAMPLES) for kurtosis in (1.8, 3.0))
+
+
+def test_pytorch_default():
+    u, v = initialization.pytorch_default(SAMPLES, 5, np.random.default_rng(0))
+    assert u.shape == (SAMPLES,)
+    assert v.shape == (4,)
+    assert np.abs(u).max() <= 1 / np.sqrt(SAMPLES)
+    assert abs(u.var() * 3 * SAMPLES - 1) < UNIFORM_SLACK
+    _, wide = initialization.pytorch_default(1, SAMPLES, np.random.default_rng(0))
+    assert np.abs(wide).max() <= 1
+    assert abs(wide.var() * 3 - 1) < UNIFORM_SLACK
+
+
+def test_alpha_beta():
+    u, v = initialization.alpha_beta(SAMPLES, 0.3, 2.0, np.random.default_rng(1), depth=SAMPLES)
+    assert abs(u.var() / 0.09 - 1) < NORMAL_SLACK
+    assert abs(v.var() / 4 - 1) < NORMAL_SLACK
+    assert initialization.alpha_beta(3, 1.0, 1.0, np.random.default_rng(1))[1].shape == (1,)
+
+
+def test_draws_depend_on_the_generator_only():
+    for draw in (
+        lambda rng: initialization.pytorch_default(7, 3, rng),
+        lambda rng: initialization.alpha_beta(7, 0.1, 0.2, rng, depth=3),
+    ):
+        (u, v), (again, v_again), (other, _) = (draw(np.random.default_rng(seed)) for seed in (4, 4, 5))
+        assert u.tolist() == again.tolist()
+        assert v.tolist() == v_again.tolist()
+        assert u.tolist() != other.tolist()
+
+
+@pytest.mark.parametrize("depth", [1, 0, -2, 2.0, True, "2", None])
+def test_bad_depth(depth):
+    with pytest.raises(ConfigurationError, match="depth: expected an integer of at least 2, got"):
+        initialization.pytorch_default(3, depth, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, np.nan, np.inf, "1", None])
+def test_bad_scales(bad):
+    with pytest.raises(ConfigurationError, match="alpha: expected a finite number above 0"):
+        initialization.alpha_beta(3, bad, 1.0, np.random.default_rng(0))
+    with pytest.raises(ConfigurationError, match="beta: expected a finite number above 0"):
+        initialization.alpha_beta(3, 1.0, bad, np.random.default_rng(0))
+
+
+def test_bad_width():
+    with pytest.raises(ConfigurationError, match="n_features: expected an integer of at least 1, got 0"):
+        initialization.pytorch_default(0, 2, np.random.default_rng(0))

@@ -1,0 +1,86 @@
+"""GD: what it accepts, and what it writes down."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from fractions import Fraction
+
+import gmpy2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpsharp.errors import ConfigurationError, UnknownNameError
+from mpsharp.exact import ExactArray
+from mpsharp.optimizers import GD, from_config
+
+STEP_SIZES = [0.1, np.float64(0.1), "0.1", " 2e-3 ", "1/8", 3, Fraction(3, 40), Decimal("0.7"), "1e-400"]
+
+
+@pytest.mark.parametrize(
+    "step_size", [*STEP_SIZES, gmpy2.mpfr("0.1", 300), gmpy2.mpq(1, 4), "1/3", Fraction(1, 3)]
+)
+def test_config_repeats_the_step_size_exactly(step_size):
+    config = json.loads(json.dumps(GD(step_size).config()))
+    again = from_config(config)
+    want, got = (ExactArray.from_any([x.step_size], 1100) for x in (GD(step_size), again))
+    assert got.identical(want)
+    assert again.config() == config
+
+
+@pytest.mark.parametrize("step_size", STEP_SIZES)
+def test_float_takes_the_step_size_of_the_config(step_size):
+    wanted = ExactArray.from_any([step_size], 1100).to_float64()[0]
+    assert float(GD(step_size).config()["step_size"]) == wanted
+
+
+def test_ratios_without_end_stay_ratios():
+    assert GD("2/6").config()["step_size"] == GD(Fraction(1, 3)).config()["step_size"] == "1/3"
+
+
+@given(st.floats(min_value=5e-324, allow_infinity=False))
+def test_stability_limit_is_two_over_the_step_size(step_size):
+    # Quotients of doubles lie on a tie or far from it: rounding to 3000 bits first changes nothing.
+    wanted = ExactArray.from_any(gmpy2.mpq(2) / gmpy2.mpq(step_size), 3000).to_float64()
+    assert GD(step_size).stability_limit == float(wanted)
+
+
+def test_stability_limit_beyond_float64():
+    assert GD("1e-400").stability_limit == np.inf
+    assert GD("1e400").stability_limit == 0.0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        0,
+        0.0,
+        -0.1,
+        "-0.1",
+        np.nan,
+        np.inf,
+        "inf",
+        "nan",
+        "fast",
+        "",
+        None,
+        True,
+        [0.1],
+        1j,
+    ],
+)
+def test_bad_step_sizes(bad):
+    with pytest.raises(ConfigurationError, match=r"step_size: .*expected .*got"):
+        GD(bad)
+
+
+def test_step_size_far_outside_any_use():
+    with pytest.raises(ConfigurationError, match="exponent"):
+        GD(gmpy2.mpfr(gmpy2.mpz(1) << 2_000_000))
+
+
+def test_unknown_optimizer():
+    with pytest.raises(UnknownNameError, match=r"optimizer: expected one of 'GD'; got 'Adam'"):
+        from_config({"name": "Adam", "step_size": 0.1})
