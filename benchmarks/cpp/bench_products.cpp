@@ -5,9 +5,9 @@
 // Output: CSV, one line per size, data, precision and method.
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -40,25 +40,36 @@ struct Method {
   double best = std::numeric_limits<double>::infinity();
 };
 
-double seconds_of(const std::function<void()>& call) {
-  const auto start = std::chrono::steady_clock::now();
+/// Processor time of this thread where it does all the work, so that other processes disturb
+/// little; else the time of day.
+double now(bool alone) {
+  std::timespec time{};
+  clock_gettime(alone ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+double seconds_of(const std::function<void()>& call, bool alone) {
+  const double start = now(alone);
   call();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return now(alone) - start;
 }
 
 /// The best of several rounds, methods taking turns so that a disturbance hits all of them.
-void measure(std::vector<Method>& methods, bool quick) {
-  const double slice = quick ? 0.01 : 0.05;
+void measure(std::vector<Method>& methods, const Options& options) {
+  const double slice = options.quick ? 0.01 : 0.05;
+  const bool alone = options.threads == 1;
   std::vector<int> repeats;
   for (Method& method : methods) {
-    const double once = seconds_of(method.call);
+    const double once = seconds_of(method.call, alone);
     repeats.push_back(std::max(1, static_cast<int>(slice / once)));
   }
-  for (int round = 0; round < (quick ? 3 : 7); ++round) {
+  for (int round = 0; round < (options.quick ? 3 : 7); ++round) {
     for (std::size_t i = 0; i < methods.size(); ++i) {
-      const double all = seconds_of([&] {
-        for (int k = 0; k < repeats[i]; ++k) methods[i].call();
-      });
+      const double all = seconds_of(
+          [&] {
+            for (int k = 0; k < repeats[i]; ++k) methods[i].call();
+          },
+          alone);
       methods[i].best = std::min(methods[i].best, all / repeats[i]);
     }
   }
@@ -178,7 +189,7 @@ bool benchmark(Size size, long bits, bool full, const Options& options) {
     methods.push_back(
         {kernel.transposed_name, terms, [&, products] { products->apply_transposed(g, z, poll); }});
   }
-  measure(methods, options.quick);
+  measure(methods, options);
   const double loop = methods.front().best / methods.front().terms;
   for (const Method& method : methods) {
     const double each = method.best / method.terms;

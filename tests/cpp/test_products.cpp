@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/paths.hpp"
+#include "kernels/rns_products.hpp"
 #include "mpsharp/kernels/products.hpp"
 
 namespace {
@@ -238,6 +239,24 @@ void check_case(Tally& tally, std::uint64_t seed) {
       Vector actual_transposed(columns, Bits(out_bits));
       products->apply_transposed(actual_transposed, left, poll);
       compare(tally, expected_transposed, actual_transposed, what + ", transposed");
+    }
+    if (arithmetic == Arithmetic::exact) {
+      // The two forms of a matrix in turn, whichever the sizes would choose.
+      std::vector<RnsKernels> instruction_sets = {rns_portable};
+#ifdef MPSHARP_HAVE_IFMA
+      if (can_run(KernelPath::ifma)) instruction_sets.push_back(rns_ifma);
+#endif
+      for (RnsKernels& kernels : instruction_sets) {
+        kernels.max_stored_words = kernels.max_stored_words == 0 ? 1U << 30 : 0;
+        const RnsProducts products(matrix, kernels, 1);
+        const std::string what = "seed " + std::to_string(seed) + ", exact, other form";
+        Vector actual(rows, Bits(out_bits));
+        products.apply(actual, right, poll);
+        compare(tally, expected, actual, what);
+        Vector actual_transposed(columns, Bits(out_bits));
+        products.apply_transposed(actual_transposed, left, poll);
+        compare(tally, expected_transposed, actual_transposed, what + ", transposed");
+      }
     }
     if (rows > 0) {
       Vector single(1, Bits(out_bits));

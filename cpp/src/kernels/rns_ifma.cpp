@@ -11,6 +11,8 @@ namespace {
 using Words = __m512i;
 
 constexpr std::size_t lanes = RnsKernels::lanes;
+constexpr std::size_t tile_rows = 8;
+constexpr std::size_t split_tile_rows = 4;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
 constexpr std::uint64_t two51 = std::uint64_t{1} << 51;
 
@@ -83,21 +85,21 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
   }
 }
 
-template <int n_rows>
-void rows_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, const std::uint64_t* u,
-             std::size_t n, std::uint64_t c) {
+void rows(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u, std::size_t n,
+          std::uint64_t c) {
   const Words p = all(two51 - c);
   Words result = zero();
-  for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
-    const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+  for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+    const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
     Words lo[8];
     Words hi[8];
     for (int i = 0; i < 8; ++i) lo[i] = hi[i] = zero();
-    for (std::size_t j = start; j < end; j += lanes) {
+    for (std::size_t j = begin; j < end; j += lanes) {
       const Words right = load(u + j);
+      const std::uint64_t* tile = x + j * tile_rows;
 #pragma GCC unroll 8
-      for (int i = 0; i < n_rows; ++i) {
-        const Words left = load(x + static_cast<std::size_t>(i) * stride + j);
+      for (int i = 0; i < 8; ++i) {
+        const Words left = load(tile + static_cast<std::size_t>(i) * lanes);
         lo[i] = low(lo[i], left, right);
         hi[i] = high(hi[i], left, right);
       }
@@ -108,47 +110,32 @@ void rows_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, con
   store(out, result);
 }
 
-void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t n_rows,
-          const std::uint64_t* u, std::size_t n, std::uint64_t c) {
-  switch (n_rows) {
-    case 8:
-      return rows_of<8>(out, x, stride, u, n, c);
-    case 7:
-      return rows_of<7>(out, x, stride, u, n, c);
-    case 6:
-      return rows_of<6>(out, x, stride, u, n, c);
-    case 5:
-      return rows_of<5>(out, x, stride, u, n, c);
-    case 4:
-      return rows_of<4>(out, x, stride, u, n, c);
-    case 3:
-      return rows_of<3>(out, x, stride, u, n, c);
-    case 2:
-      return rows_of<2>(out, x, stride, u, n, c);
-    default:
-      return rows_of<1>(out, x, stride, u, n, c);
-  }
-}
-
 template <int n_vectors>
-void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride,
+void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t row_stride,
                 const std::uint64_t* z, std::size_t n, std::uint64_t c) {
   const Words p = all(two51 - c);
   Words result[n_vectors];
   for (int k = 0; k < n_vectors; ++k) result[k] = zero();
-  for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
-    const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
+  for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+    const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
     Words lo[n_vectors];
     Words hi[n_vectors];
     for (int k = 0; k < n_vectors; ++k) lo[k] = hi[k] = zero();
-    for (std::size_t i = start; i < end; ++i) {
-      const Words right = all(z[i]);
-      const std::uint64_t* row = x + i * stride;
+    for (std::size_t i = begin; i < end; i += tile_rows, x += row_stride) {
+      Words right[tile_rows];
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < tile_rows; ++r) right[r] = all(z[i + r]);
 #pragma GCC unroll 8
       for (int k = 0; k < n_vectors; ++k) {
-        const Words left = load(row + static_cast<std::size_t>(k) * lanes);
-        lo[k] = low(lo[k], left, right);
-        hi[k] = high(hi[k], left, right);
+        const std::uint64_t* tile = x + static_cast<std::size_t>(k) * lanes * tile_rows;
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < tile_rows; ++r) {
+          // The next rows are too far away for the processor to foresee.
+          __builtin_prefetch(tile + r * lanes + row_stride);
+          const Words left = load(tile + r * lanes);
+          lo[k] = low(lo[k], left, right[r]);
+          hi[k] = high(hi[k], left, right[r]);
+        }
       }
     }
     for (int k = 0; k < n_vectors; ++k) {
@@ -158,31 +145,43 @@ void columns_of(std::uint64_t* out, const std::uint64_t* x, std::size_t stride,
   for (int k = 0; k < n_vectors; ++k) store(out + static_cast<std::size_t>(k) * lanes, result[k]);
 }
 
-void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
+void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t row_stride, std::size_t width,
              const std::uint64_t* z, std::size_t n, std::uint64_t c) {
   switch (width / lanes) {
     case 8:
-      return columns_of<8>(out, x, stride, z, n, c);
+      return columns_of<8>(out, x, row_stride, z, n, c);
     case 7:
-      return columns_of<7>(out, x, stride, z, n, c);
+      return columns_of<7>(out, x, row_stride, z, n, c);
     case 6:
-      return columns_of<6>(out, x, stride, z, n, c);
+      return columns_of<6>(out, x, row_stride, z, n, c);
     case 5:
-      return columns_of<5>(out, x, stride, z, n, c);
+      return columns_of<5>(out, x, row_stride, z, n, c);
     case 4:
-      return columns_of<4>(out, x, stride, z, n, c);
+      return columns_of<4>(out, x, row_stride, z, n, c);
     case 3:
-      return columns_of<3>(out, x, stride, z, n, c);
+      return columns_of<3>(out, x, row_stride, z, n, c);
     case 2:
-      return columns_of<2>(out, x, stride, z, n, c);
+      return columns_of<2>(out, x, row_stride, z, n, c);
     default:
-      return columns_of<1>(out, x, stride, z, n, c);
+      return columns_of<1>(out, x, row_stride, z, n, c);
   }
 }
 
+/// Words of a tile of the two-word form.
+template <bool has_high>
+constexpr std::size_t split_tile = split_tile_rows * lanes * (has_high ? 2 : 1);
+
+/// Row `row` of a tile modulo p, below 2^52.
+template <bool has_high>
+inline Words split_load(const std::uint64_t* tile, std::size_t row, Words c) {
+  const Words x_low = load(tile + row * lanes);
+  if (!has_high) return x_low;
+  return low(x_low, load(tile + (split_tile_rows + row) * lanes), c);
+}
+
 /// Four rows of each prime fill the lanes of the sums; with one prime half of them idle.
-template <int n_rows, int n_primes, bool has_high>
-void split_rows_of(std::uint64_t* out, const RnsKernels::Split& x, const std::uint64_t* u,
+template <int n_primes, bool has_high>
+void split_rows_of(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u,
                    std::size_t u_stride, std::size_t n, const RnsKernels::Primes& primes) {
   Words each_c[n_primes];
   for (int q = 0; q < n_primes; ++q) each_c[q] = all(primes.c[q]);
@@ -197,20 +196,17 @@ void split_rows_of(std::uint64_t* out, const RnsKernels::Split& x, const std::ui
     Words lo[8];
     Words hi[8];
     for (int i = 0; i < 8; ++i) lo[i] = hi[i] = zero();
-    for (std::size_t j = begin; j < end; j += lanes) {
+    for (std::size_t j = begin; j < end; j += lanes, x += split_tile<has_high>) {
       Words right[n_primes];
 #pragma GCC unroll 2
       for (int q = 0; q < n_primes; ++q) {
         right[q] = load(u + static_cast<std::size_t>(q) * u_stride + j);
       }
 #pragma GCC unroll 4
-      for (int i = 0; i < n_rows; ++i) {
-        const std::size_t at = static_cast<std::size_t>(i) * x.stride + j;
-        const Words x_low = load(x.low + at);
-        const Words x_high = has_high ? load(x.high + at) : zero();
+      for (int i = 0; i < 4; ++i) {
 #pragma GCC unroll 2
         for (int q = 0; q < n_primes; ++q) {
-          const Words left = has_high ? low(x_low, x_high, each_c[q]) : x_low;
+          const Words left = split_load<has_high>(x, static_cast<std::size_t>(i), each_c[q]);
           lo[4 * q + i] = low(lo[4 * q + i], left, right[q]);
           hi[4 * q + i] = high(hi[4 * q + i], left, right[q]);
         }
@@ -226,43 +222,19 @@ void split_rows_of(std::uint64_t* out, const RnsKernels::Split& x, const std::ui
   }
 }
 
-template <int n_primes, bool has_high>
-void split_rows_with(std::uint64_t* out, RnsKernels::Split x, std::size_t n_rows,
-                     const std::uint64_t* u, std::size_t u_stride, std::size_t n,
-                     const RnsKernels::Primes& primes) {
-  for (;;) {
-    switch (n_rows) {
-      case 1:
-        return split_rows_of<1, n_primes, has_high>(out, x, u, u_stride, n, primes);
-      case 2:
-        return split_rows_of<2, n_primes, has_high>(out, x, u, u_stride, n, primes);
-      case 3:
-        return split_rows_of<3, n_primes, has_high>(out, x, u, u_stride, n, primes);
-      default:
-        split_rows_of<4, n_primes, has_high>(out, x, u, u_stride, n, primes);
-    }
-    if (n_rows == 4) return;
-    n_rows -= 4;
-    out += 4;
-    x.low += 4 * x.stride;
-    if (has_high) x.high += 4 * x.stride;
-  }
-}
-
-void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t n_rows,
-                const std::uint64_t* u, std::size_t u_stride, std::size_t n,
-                const RnsKernels::Primes& primes) {
+void split_rows(std::uint64_t* out, const RnsKernels::Split& x, const std::uint64_t* u,
+                std::size_t u_stride, std::size_t n, const RnsKernels::Primes& primes) {
   const bool two = primes.count == 2;
-  const bool has_high = x.high != nullptr;
-  const auto function = has_high ? (two ? split_rows_with<2, true> : split_rows_with<1, true>)
-                                 : (two ? split_rows_with<2, false> : split_rows_with<1, false>);
-  function(out, x, n_rows, u, u_stride, n, primes);
+  const auto function = x.has_high ? (two ? split_rows_of<2, true> : split_rows_of<1, true>)
+                                   : (two ? split_rows_of<2, false> : split_rows_of<1, false>);
+  function(out, x.words, u, u_stride, n, primes);
 }
 
 template <int n_vectors, int n_primes, bool has_high>
-void split_columns_of(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
-                      const std::uint64_t* z, std::size_t z_stride, std::size_t n,
-                      const RnsKernels::Primes& primes) {
+void split_columns_of(std::uint64_t* out, std::size_t out_stride, const std::uint64_t* x,
+                      std::size_t row_stride, const std::uint64_t* z, std::size_t z_stride,
+                      std::size_t n, const RnsKernels::Primes& primes) {
+  constexpr std::size_t tile_rows = split_tile_rows;
   Words c[n_primes];
   Words result[n_primes][n_vectors];
   for (int q = 0; q < n_primes; ++q) {
@@ -276,22 +248,31 @@ void split_columns_of(std::uint64_t* out, std::size_t out_stride, const RnsKerne
     for (int q = 0; q < n_primes; ++q) {
       for (int k = 0; k < n_vectors; ++k) lo[q][k] = hi[q][k] = zero();
     }
-    for (std::size_t i = begin; i < end; ++i) {
-      Words right[n_primes];
+    for (std::size_t i = begin; i < end; i += tile_rows, x += row_stride) {
+      Words right[n_primes][tile_rows];
 #pragma GCC unroll 2
       for (int q = 0; q < n_primes; ++q) {
-        right[q] = all(z[static_cast<std::size_t>(q) * z_stride + i]);
+#pragma GCC unroll 4
+        for (std::size_t r = 0; r < tile_rows; ++r) {
+          right[q][r] = all(z[static_cast<std::size_t>(q) * z_stride + i + r]);
+        }
       }
 #pragma GCC unroll 4
       for (int k = 0; k < n_vectors; ++k) {
-        const std::size_t at = i * x.stride + static_cast<std::size_t>(k) * lanes;
-        const Words x_low = load(x.low + at);
-        const Words x_high = has_high ? load(x.high + at) : zero();
+        const std::uint64_t* tile = x + static_cast<std::size_t>(k) * split_tile<has_high>;
+#pragma GCC unroll 8
+        for (std::size_t line = 0; line < split_tile<has_high>; line += lanes) {
+          // The next rows are too far away for the processor to foresee.
+          __builtin_prefetch(tile + line + row_stride);
+        }
+#pragma GCC unroll 4
+        for (std::size_t r = 0; r < tile_rows; ++r) {
 #pragma GCC unroll 2
-        for (int q = 0; q < n_primes; ++q) {
-          const Words left = has_high ? low(x_low, x_high, c[q]) : x_low;
-          lo[q][k] = low(lo[q][k], left, right[q]);
-          hi[q][k] = high(hi[q][k], left, right[q]);
+          for (int q = 0; q < n_primes; ++q) {
+            const Words left = split_load<has_high>(tile, r, c[q]);
+            lo[q][k] = low(lo[q][k], left, right[q][r]);
+            hi[q][k] = high(hi[q][k], left, right[q][r]);
+          }
         }
       }
     }
@@ -311,25 +292,24 @@ void split_columns_of(std::uint64_t* out, std::size_t out_stride, const RnsKerne
 }
 
 template <int n_primes, bool has_high>
-void split_columns_with(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
-                        std::size_t width, const std::uint64_t* z, std::size_t z_stride,
-                        std::size_t n, const RnsKernels::Primes& primes) {
+void split_columns_with(std::uint64_t* out, std::size_t out_stride, const std::uint64_t* x,
+                        std::size_t row_stride, std::size_t width, const std::uint64_t* z,
+                        std::size_t z_stride, std::size_t n, const RnsKernels::Primes& primes) {
   const auto function = width == 4 * lanes   ? split_columns_of<4, n_primes, has_high>
                         : width == 3 * lanes ? split_columns_of<3, n_primes, has_high>
                         : width == 2 * lanes ? split_columns_of<2, n_primes, has_high>
                                              : split_columns_of<1, n_primes, has_high>;
-  function(out, out_stride, x, z, z_stride, n, primes);
+  function(out, out_stride, x, row_stride, z, z_stride, n, primes);
 }
 
 void split_columns(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
-                   std::size_t width, const std::uint64_t* z, std::size_t z_stride, std::size_t n,
-                   const RnsKernels::Primes& primes) {
+                   std::size_t row_stride, std::size_t width, const std::uint64_t* z,
+                   std::size_t z_stride, std::size_t n, const RnsKernels::Primes& primes) {
   const bool two = primes.count == 2;
-  const bool has_high = x.high != nullptr;
-  const auto function = has_high
+  const auto function = x.has_high
                             ? (two ? split_columns_with<2, true> : split_columns_with<1, true>)
                             : (two ? split_columns_with<2, false> : split_columns_with<1, false>);
-  function(out, out_stride, x, width, z, z_stride, n, primes);
+  function(out, out_stride, x.words, row_stride, width, z, z_stride, n, primes);
 }
 
 void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::uint64_t* residues) {
@@ -384,6 +364,8 @@ void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::u
 
 }  // namespace
 
-const RnsKernels rns_ifma = {residues, rows, columns, split_rows, split_columns, reconstruct};
+// The multiply-add that makes a residue costs half as much as using it; reading it costs more.
+const RnsKernels rns_ifma = {tile_rows,  split_tile_rows, 0,          residues, rows, columns,
+                             split_rows, split_columns,   reconstruct};
 
 }  // namespace mpsharp

@@ -19,8 +19,17 @@ namespace mpsharp {
 struct RnsKernels {
   static constexpr std::size_t fold = 4096;
   static constexpr std::size_t lanes = 8;
-  /// Columns that `columns` takes at once.
+  /// Matrices lie in tiles of a few rows by 8 columns, a tile row by row, the tiles of the same
+  /// rows one behind the other; missing rows and columns are zeros. With 8 rows both products read
+  /// memory in order: one accumulator per row of a tile, or one per column, takes up its words as
+  /// they come.
+  std::size_t tile_rows;        ///< divides 8
+  std::size_t split_tile_rows;  ///< the same of the two-word form (Split)
+  /// The two-word form is used where it serves and the residues would take more words than this.
+  std::size_t max_stored_words;
+  /// Columns that `columns` and `split_columns` take at once.
   static constexpr std::size_t max_width = 64;
+  static constexpr std::size_t split_max_width = 32;
 
   /// Residues of eight integers: out[q * stride + i] <- (-1)^(negative bit i) sum_l limbs[8 l + i]
   /// 2^(52 l) mod p_q for first <= q < last, n_limbs <= fold. A residue is in [0, p), or equal to p
@@ -29,21 +38,21 @@ struct RnsKernels {
                    std::size_t first, std::size_t last, const std::uint64_t* limbs,
                    std::size_t n_limbs, unsigned negative);
 
-  /// out[i] <- sum_{j < n} x[i * stride + j] u[j] mod p, i < n_rows <= 8; the rest of out[0..7] is
-  /// unspecified (below 2^52). n is a multiple of 8.
-  void (*rows)(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t n_rows,
-               const std::uint64_t* u, std::size_t n, std::uint64_t c);
+  /// out[i] <- sum_{j < n} x[i][j] u[j] mod p, i < tile_rows; n is a multiple of 8.
+  void (*rows)(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u, std::size_t n,
+               std::uint64_t c);
 
-  /// out[j] <- sum_{i < n} x[i * stride + j] z[i] mod p, j < width <= max_width, a multiple of 8.
-  void (*columns)(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
-                  const std::uint64_t* z, std::size_t n, std::uint64_t c);
+  /// out[j] <- sum_{i < n} x[i][j] z[i] mod p, j < width <= max_width; n and width are multiples of
+  /// 8. x points to the first of these columns; the next rows of tiles are `row_stride` words away.
+  void (*columns)(std::uint64_t* out, const std::uint64_t* x, std::size_t row_stride,
+                  std::size_t width, const std::uint64_t* z, std::size_t n, std::uint64_t c);
 
   /// A matrix of integers low + 2^51 high >= 0, which are not reduced until they are needed: modulo
-  /// p they are low + c high, and that has to be below 2^52.
+  /// p they are low + c high, and that has to be below 2^52. A tile holds the low words (below
+  /// 2^51) of its rows, then their high words, unless these are all zero and left out.
   struct Split {
-    const std::uint64_t* low;   ///< below 2^51
-    const std::uint64_t* high;  ///< null if all are zero
-    std::size_t stride;
+    const std::uint64_t* words;
+    bool has_high;
   };
   /// The primes that one call takes, and what belongs to them.
   struct Primes {
@@ -52,18 +61,17 @@ struct RnsKernels {
     const std::uint64_t* start;  ///< [count]: added to every sum, below p
   };
   static constexpr std::size_t split_primes = 2;
-  static constexpr std::size_t split_width = 32;
 
-  /// out[q * 8 + i] <- start_q + sum_{j < n} x[i][j] u[q * u_stride + j] mod p_q, i < n_rows <= 8;
-  /// the rest of out is unspecified (below 2^52). n is a multiple of 8.
-  void (*split_rows)(std::uint64_t* out, const Split& x, std::size_t n_rows, const std::uint64_t* u,
+  /// out[q * 8 + i] <- start_q + sum_{j < n} x[i][j] u[q * u_stride + j] mod p_q, i <
+  /// split_tile_rows; n is a multiple of 8.
+  void (*split_rows)(std::uint64_t* out, const Split& x, const std::uint64_t* u,
                      std::size_t u_stride, std::size_t n, const Primes& primes);
 
   /// out[q * out_stride + j] <- start_q + sum_{i < n} x[i][j] z[q * z_stride + i] mod p_q,
-  /// j < width <= split_width, a multiple of 8.
+  /// j < width <= split_max_width; n and width are multiples of 8, row_stride as for `columns`.
   void (*split_columns)(std::uint64_t* out, std::size_t out_stride, const Split& x,
-                        std::size_t width, const std::uint64_t* z, std::size_t z_stride,
-                        std::size_t n, const Primes& primes);
+                        std::size_t row_stride, std::size_t width, const std::uint64_t* z,
+                        std::size_t z_stride, std::size_t n, const Primes& primes);
 
   /// The eight signed integers below M / 4 in magnitude with residues[8 q + i] mod p_q, as size + 2
   /// limbs of 52 bits, limbs[8 l + i], in two's complement (their sign is bit 51 of the last limb).

@@ -49,99 +49,104 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
   }
 }
 
-void rows(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t n_rows,
-          const std::uint64_t* u, std::size_t n, std::uint64_t c) {
-  for (std::size_t i = n_rows; i < lanes; ++i) out[i] = 0;
-  for (std::size_t i = 0; i < n_rows; ++i) {
-    const std::uint64_t* row = x + i * stride;
-    std::uint64_t result = 0;
-    for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
-      const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
-      Wide even = 0;  // two sums, so that an addition need not wait for the one before
+// Tiles of one row: eight residues, or eight low words and the high words that belong to them.
+
+void rows(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* u, std::size_t n,
+          std::uint64_t c) {
+  std::uint64_t result = 0;
+  for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+    const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
+    Wide even = 0;  // two sums, so that an addition need not wait for the one before
+    Wide odd = 0;
+    for (std::size_t j = begin; j < end; j += 4) {
+      even += static_cast<Wide>(x[j]) * u[j];
+      odd += static_cast<Wide>(x[j + 1]) * u[j + 1];
+      even += static_cast<Wide>(x[j + 2]) * u[j + 2];
+      odd += static_cast<Wide>(x[j + 3]) * u[j + 3];
+    }
+    result = add_mod(result, reduce(even + odd, c), c);
+  }
+  out[0] = result;
+}
+
+/// out[k] <- start + sum_{i < n} x_k(i) z[i] mod p for four columns; `left` reads x_k(i), k < 4.
+template <class Left>
+inline void four_columns(std::uint64_t* out, std::uint64_t start, const std::uint64_t* z,
+                         std::size_t n, std::uint64_t c, const Left& left) {
+  std::uint64_t result[4] = {start, start, start, start};
+  for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+    const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
+    Wide s0 = 0;
+    Wide s1 = 0;
+    Wide s2 = 0;
+    Wide s3 = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::uint64_t right = z[i];
+      s0 += static_cast<Wide>(left(i, 0)) * right;
+      s1 += static_cast<Wide>(left(i, 1)) * right;
+      s2 += static_cast<Wide>(left(i, 2)) * right;
+      s3 += static_cast<Wide>(left(i, 3)) * right;
+    }
+    const Wide sums[4] = {s0, s1, s2, s3};
+    for (int k = 0; k < 4; ++k) result[k] = add_mod(result[k], reduce(sums[k], c), c);
+  }
+  for (int k = 0; k < 4; ++k) out[k] = result[k];
+}
+
+void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t row_stride, std::size_t width,
+             const std::uint64_t* z, std::size_t n, std::uint64_t c) {
+  for (std::size_t j = 0; j < width; j += 4) {
+    four_columns(out + j, 0, z, n, c, [=](std::size_t i, std::size_t k) {
+      const std::uint64_t* at = x + i * row_stride + j;
+      if (k == 0) __builtin_prefetch(at + lanes);  // for the columns to come; rows are far apart
+      return at[k];
+    });
+  }
+}
+
+void split_rows(std::uint64_t* out, const RnsKernels::Split& x, const std::uint64_t* u,
+                std::size_t u_stride, std::size_t n, const RnsKernels::Primes& primes) {
+  const std::size_t tile = x.has_high ? 2 * lanes : lanes;
+  for (std::size_t q = 0; q < primes.count; ++q) {
+    const std::uint64_t c = primes.c[q];
+    std::uint64_t result = primes.start[q];
+    for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
+      const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
+      Wide even = 0;
       Wide odd = 0;
-      for (std::size_t j = start; j < end; j += 2) {
-        even += static_cast<Wide>(row[j]) * u[j];
-        odd += static_cast<Wide>(row[j + 1]) * u[j + 1];
+      for (std::size_t j = begin; j < end; j += lanes) {
+        const std::uint64_t* low = x.words + j / lanes * tile;
+        const std::uint64_t* high = low + lanes;
+        const std::uint64_t* right = u + q * u_stride + j;
+        for (std::size_t k = 0; k < lanes; k += 2) {
+          even += static_cast<Wide>(x.has_high ? low[k] + c * high[k] : low[k]) * right[k];
+          odd += static_cast<Wide>(x.has_high ? low[k + 1] + c * high[k + 1] : low[k + 1]) *
+                 right[k + 1];
+        }
       }
       result = add_mod(result, reduce(even + odd, c), c);
     }
-    out[i] = result;
-  }
-}
-
-void columns(std::uint64_t* out, const std::uint64_t* x, std::size_t stride, std::size_t width,
-             const std::uint64_t* z, std::size_t n, std::uint64_t c) {
-  for (std::size_t j = 0; j < width; j += 4) {
-    std::uint64_t result[4] = {};
-    for (std::size_t start = 0; start < n; start += RnsKernels::fold) {
-      const std::size_t end = n - start < RnsKernels::fold ? n : start + RnsKernels::fold;
-      Wide sum[4] = {};
-      for (std::size_t i = start; i < end; ++i) {
-        const std::uint64_t* row = x + i * stride + j;
-        for (int k = 0; k < 4; ++k) sum[k] += static_cast<Wide>(row[k]) * z[i];
-      }
-      for (int k = 0; k < 4; ++k) result[k] = add_mod(result[k], reduce(sum[k], c), c);
-    }
-    for (std::size_t k = 0; k < 4; ++k) out[j + k] = result[k];
-  }
-}
-
-void split_rows(std::uint64_t* out, const RnsKernels::Split& x, std::size_t n_rows,
-                const std::uint64_t* u, std::size_t u_stride, std::size_t n,
-                const RnsKernels::Primes& primes) {
-  for (std::size_t q = 0; q < primes.count; ++q) {
-    const std::uint64_t c = primes.c[q];
-    const std::uint64_t* right = u + q * u_stride;
-    for (std::size_t i = n_rows; i < lanes; ++i) out[q * lanes + i] = 0;
-    for (std::size_t i = 0; i < n_rows; ++i) {
-      const std::uint64_t* x_low = x.low + i * x.stride;
-      const std::uint64_t* x_high = x.high == nullptr ? nullptr : x.high + i * x.stride;
-      std::uint64_t result = primes.start[q];
-      for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
-        const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
-        Wide even = 0;
-        Wide odd = 0;
-        if (x_high == nullptr) {
-          for (std::size_t j = begin; j < end; j += 2) {
-            even += static_cast<Wide>(x_low[j]) * right[j];
-            odd += static_cast<Wide>(x_low[j + 1]) * right[j + 1];
-          }
-        } else {
-          for (std::size_t j = begin; j < end; j += 2) {
-            even += static_cast<Wide>(x_low[j] + c * x_high[j]) * right[j];
-            odd += static_cast<Wide>(x_low[j + 1] + c * x_high[j + 1]) * right[j + 1];
-          }
-        }
-        result = add_mod(result, reduce(even + odd, c), c);
-      }
-      out[q * lanes + i] = result;
-    }
+    out[q * lanes] = result;
   }
 }
 
 void split_columns(std::uint64_t* out, std::size_t out_stride, const RnsKernels::Split& x,
-                   std::size_t width, const std::uint64_t* z, std::size_t z_stride, std::size_t n,
-                   const RnsKernels::Primes& primes) {
+                   std::size_t row_stride, std::size_t width, const std::uint64_t* z,
+                   std::size_t z_stride, std::size_t n, const RnsKernels::Primes& primes) {
+  const std::size_t tile = x.has_high ? 2 * lanes : lanes;
   for (std::size_t q = 0; q < primes.count; ++q) {
     const std::uint64_t c = primes.c[q];
-    const std::uint64_t* right = z + q * z_stride;
     for (std::size_t j = 0; j < width; j += 4) {
-      std::uint64_t result[4];
-      for (std::uint64_t& r : result) r = primes.start[q];
-      for (std::size_t begin = 0; begin < n; begin += RnsKernels::fold) {
-        const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
-        Wide sum[4] = {};
-        for (std::size_t i = begin; i < end; ++i) {
-          const std::size_t at = i * x.stride + j;
-          for (std::size_t k = 0; k < 4; ++k) {
-            const std::uint64_t left =
-                x.high == nullptr ? x.low[at + k] : x.low[at + k] + c * x.high[at + k];
-            sum[k] += static_cast<Wide>(left) * right[i];
-          }
-        }
-        for (int k = 0; k < 4; ++k) result[k] = add_mod(result[k], reduce(sum[k], c), c);
-      }
-      for (std::size_t k = 0; k < 4; ++k) out[q * out_stride + j + k] = result[k];
+      const std::uint64_t* column = x.words + j / lanes * tile + j % lanes;
+      const bool has_high = x.has_high;
+      four_columns(
+          out + q * out_stride + j, primes.start[q], z + q * z_stride, n, c,
+          [=](std::size_t i, std::size_t k) {
+            const std::uint64_t* at = column + i * row_stride;
+            if (k == 0)
+              __builtin_prefetch(at + lanes);  // for the columns to come; rows are far apart
+            return has_high ? at[k] + c * at[lanes + k] : at[k];
+          });
     }
   }
 }
@@ -178,6 +183,8 @@ void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::u
 
 }  // namespace
 
-const RnsKernels rns_portable = {residues, rows, columns, split_rows, split_columns, reconstruct};
+// Making a residue takes as long as using it, so they are stored up to 256 MiB.
+const RnsKernels rns_portable = {1,       1,          std::size_t{1} << 25, residues,   rows,
+                                 columns, split_rows, split_columns,        reconstruct};
 
 }  // namespace mpsharp

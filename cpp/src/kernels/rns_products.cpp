@@ -52,6 +52,7 @@ RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels&
     : matrix_(std::move(matrix)),
       kernels_(kernels),
       grid_(grid_of(matrix_->entries())),
+      padded_rows_(round_up(matrix_->rows(), lanes)),
       stride_(round_up(matrix_->columns(), lanes)),
       pool_(threads),
       workspaces_(pool_.threads()) {}
@@ -89,7 +90,7 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
 
   const std::int64_t exponent = grid_.low + grid.low;
   const std::size_t piece_size = !transposed ? lanes
-                                 : is_split  ? RnsKernels::split_width
+                                 : is_split  ? RnsKernels::split_max_width
                                              : RnsKernels::max_width;
   const auto work = [&](std::size_t piece, unsigned worker) {
     Workspace& workspace = workspaces_[worker];
@@ -98,26 +99,21 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
     workspace.limbs.reserve((size + 2) * lanes);
     const std::size_t first = piece * piece_size;
     const std::size_t count = std::min(piece_size, out.size() - first);
-    const std::size_t offset = transposed ? first : first * stride_;
-    const std::size_t step = is_split ? RnsKernels::split_primes : 1;
-    for (std::size_t q = 0; q < size; q += step) {
-      std::uint64_t* to = workspace.residues.data() + q * piece_size;
-      const std::uint64_t* right = vector_.data() + q * stride;
-      if (is_split) {
-        const RnsKernels::Split entries{
-            low_.data() + offset, high_.size() == 0 ? nullptr : high_.data() + offset, stride_};
-        const RnsKernels::Primes primes{std::min(step, size - q), basis.c + q, start_.data() + q};
+    if (is_split) {
+      split_piece(workspace.residues.data(), piece_size, first, count, transposed, basis, stride);
+    } else {
+      for (std::size_t q = 0; q < size; ++q) {
+        std::uint64_t* to = workspace.residues.data() + q * piece_size;
+        const std::uint64_t* entries = matrices_[q].data();
+        const std::uint64_t* right = vector_.data() + q * stride;
         if (transposed) {
-          kernels_.split_columns(to, piece_size, entries, round_up(count, lanes), right, stride,
-                                 x.size(), primes);
+          kernels_.columns(to, entries + first * kernels_.tile_rows, stride_ * kernels_.tile_rows,
+                           round_up(count, lanes), right, stride, basis.c[q]);
         } else {
-          kernels_.split_rows(to, entries, count, right, stride, stride, primes);
+          for (std::size_t i = 0; i < count; i += kernels_.tile_rows) {
+            kernels_.rows(to + i, entries + (first + i) * stride_, right, stride, basis.c[q]);
+          }
         }
-      } else if (transposed) {
-        kernels_.columns(to, matrices_[q].data() + offset, stride_, round_up(count, lanes), right,
-                         x.size(), basis.c[q]);
-      } else {
-        kernels_.rows(to, matrices_[q].data() + offset, stride_, count, right, stride, basis.c[q]);
       }
     }
     for (std::size_t start = 0; start < count; start += lanes) {
@@ -134,6 +130,29 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
     }
   };
   pool_.run((out.size() + piece_size - 1) / piece_size, work, poll);
+}
+
+void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, std::size_t first,
+                              std::size_t count, bool transposed, const RnsBasis::View& basis,
+                              std::size_t stride) const {
+  const std::size_t tile_rows = kernels_.split_tile_rows;
+  const std::size_t row_stride = stride_ * tile_rows * (has_high() ? 2 : 1);
+  for (std::size_t q = 0; q < basis.size; q += RnsKernels::split_primes) {
+    const RnsKernels::Primes primes{std::min(RnsKernels::split_primes, basis.size - q), basis.c + q,
+                                    start_.data() + q};
+    const std::uint64_t* right = vector_.data() + q * stride;
+    if (transposed) {
+      const RnsKernels::Split entries{split_.data() + first * (row_stride / stride_), has_high()};
+      kernels_.split_columns(out + q * out_stride, out_stride, entries, row_stride,
+                             round_up(count, lanes), right, stride, stride, primes);
+      continue;
+    }
+    for (std::size_t i = 0; i < count; i += tile_rows) {
+      const RnsKernels::Split entries{split_.data() + (first + i) / tile_rows * row_stride,
+                                      has_high()};
+      kernels_.split_rows(out + q * lanes + i, entries, right, stride, stride, primes);
+    }
+  }
 }
 
 void RnsProducts::finish(Vector& out, std::size_t first, std::size_t count, const Vector& x,
@@ -174,12 +193,14 @@ bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) co
   // An integer in [0, 2^(width + 1)) has high < 2^(width - 50), so low + c high < 2^52 if
   // c 2^(width - 50) <= 2^51. The last c is the largest.
   const std::uint64_t width = grid_.width();
+  if (padded_rows_ * stride_ * basis.size <= kernels_.max_stored_words) return false;
   if (width + static_cast<std::uint64_t>(std::bit_width(basis.c[basis.size - 1])) > 101) {
     return false;
   }
-  if (low_.size() != 0) return true;
-  AlignedWords low(rows() * stride_);
-  AlignedWords high(width >= 51 ? rows() * stride_ : 0);
+  if (split_.size() != 0) return true;
+  const std::size_t tile_rows = kernels_.split_tile_rows;
+  const std::size_t parts = has_high() ? 2 : 1;
+  AlignedWords split(padded_rows_ * stride_ * parts);
   const auto work = [&](std::size_t row, unsigned /*worker*/) {
     for (std::size_t j = 0; j < columns(); ++j) {
       mpfr_srcptr entry = (*matrix_)(row, j);
@@ -188,14 +209,15 @@ bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) co
       const Wide magnitude = static_cast<Wide>(limbs[1]) << 52 | limbs[0];
       const Wide shift = static_cast<Wide>(1) << width;
       const Wide value = mpfr_signbit(entry) != 0 ? shift - magnitude : shift + magnitude;
-      const std::size_t at = row * stride_ + j;
-      low.data()[at] = static_cast<std::uint64_t>(value) & (two51 - 1);
-      if (high.size() != 0) high.data()[at] = static_cast<std::uint64_t>(value >> 51);
+      std::uint64_t* to = split.data() + row / tile_rows * tile_rows * stride_ * parts +
+                          j / lanes * tile_rows * lanes * parts + row % tile_rows * lanes +
+                          j % lanes;
+      to[0] = static_cast<std::uint64_t>(value) & (two51 - 1);
+      if (parts == 2) to[tile_rows * lanes] = static_cast<std::uint64_t>(value >> 51);
     }
   };
   pool_.run(rows(), work, poll);
-  low_ = std::move(low);
-  high_ = std::move(high);
+  split_ = std::move(split);
   return true;
 }
 
@@ -219,8 +241,12 @@ void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
   const std::size_t first = matrices_.size();
   if (first >= basis.size) return;
   std::vector<AlignedWords> added;
-  for (std::size_t q = first; q < basis.size; ++q) added.emplace_back(rows() * stride_);
+  for (std::size_t q = first; q < basis.size; ++q) added.emplace_back(padded_rows_ * stride_);
   const std::size_t n_limbs = limbs52(grid_);
+  const auto place = [this](std::size_t i, std::size_t j) {
+    const std::size_t tile_rows = kernels_.tile_rows;
+    return i / tile_rows * tile_rows * stride_ + j * tile_rows + i % tile_rows * lanes;
+  };
   const auto work = [&](std::size_t row, unsigned worker) {
     Workspace& workspace = workspaces_[worker];
     workspace.limbs.reserve(n_limbs * lanes);
@@ -231,7 +257,7 @@ void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
           split(workspace.limbs.data(), n_limbs, numbers.subspan(j, std::min(lanes, columns() - j)),
                 grid_.low);
       for (std::size_t q = first; q < basis.size; ++q) {
-        kernels_.residues(added[q - first].data() + row * stride_ + j, 0, basis, q, q + 1,
+        kernels_.residues(added[q - first].data() + place(row, j), 0, basis, q, q + 1,
                           workspace.limbs.data(), n_limbs, negative);
       }
     }

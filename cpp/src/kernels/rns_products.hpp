@@ -22,7 +22,7 @@ namespace mpsharp {
 /// entry, from which a kernel gets each residue with one instruction, so it is read from memory
 /// once for many primes. Of a wider one all residues are stored, for as many primes as calls have
 /// needed. Either is made at the first call, lives as long as the object and serves apply (vector
-/// lanes along the sum) and apply_transposed (lanes along the columns) in one row-major copy.
+/// lanes along the sum) and apply_transposed (lanes along the columns) in one copy.
 ///
 /// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
 /// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
@@ -56,6 +56,11 @@ class RnsProducts final : public MatrixProducts {
   /// Residues of x, [prime][stride]; zeros beyond x.size().
   void convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis, std::size_t stride,
                const Poll& poll) const;
+  /// The residues of `count` outputs from `first` on, [prime][out_stride], by the two-word form.
+  void split_piece(std::uint64_t* out, std::size_t out_stride, std::size_t first, std::size_t count,
+                   bool transposed, const RnsBasis::View& basis, std::size_t stride) const;
+  /// An integer + 2^width has up to width + 1 bits.
+  [[nodiscard]] bool has_high() const noexcept { return grid_.width() + 1 > 51; }
   /// out[first...] <- the `count` <= 8 integers with these residues, times 2^exponent.
   void finish(Vector& out, std::size_t first, std::size_t count, const Vector& x, bool transposed,
               const std::uint64_t* residues, const RnsBasis::View& basis, std::int64_t exponent,
@@ -64,16 +69,16 @@ class RnsProducts final : public MatrixProducts {
   std::shared_ptr<const Matrix> matrix_;
   const RnsKernels& kernels_;
   Grid grid_;
-  std::size_t stride_;  ///< words from one row of residues to the next
+  std::size_t padded_rows_;
+  std::size_t stride_;  ///< columns, padded to whole vectors of words
 
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
   mutable ThreadPool pool_;
   mutable std::vector<Workspace> workspaces_;   ///< one per thread
   mutable AlignedWords vector_;                 ///< residues of x
-  mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, row-major
+  mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, in tiles
   mutable std::vector<std::uint64_t> start_;    ///< per prime
-  mutable AlignedWords low_;   ///< the integers + 2^width, row-major: their low 51 bits
-  mutable AlignedWords high_;  ///< and what is above
+  mutable AlignedWords split_;  ///< the integers + 2^width in two words each, in tiles
 };
 
 }  // namespace mpsharp
