@@ -73,7 +73,7 @@ class Table:
     cells: Mapping[str, Mapping[int, Cell]]
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dictionary per entry: whose it is, ours, the paper's (None where there is none), their ratio."""
+        """One dictionary per entry: whose it is, ours, the paper's (None without), their ratio."""
         return [
             {
                 "table": self.name,
