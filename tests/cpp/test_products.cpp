@@ -10,6 +10,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/paths.hpp"
@@ -90,9 +91,8 @@ void set_number(mpfr_ptr x, const Style& style, Generator& generator) {
       set_random(x, generator);
       if (!one_in(generator, 3)) mpfr_set_zero(x, one_in(generator, 2) ? 1 : -1);
       break;
-    case Style::constant:  // -1, the largest residue; rarely another number, which widens the grid
+    case Style::constant:
       mpfr_set_si(x, -1, MPFR_RNDN);
-      if (one_in(generator, 1000)) set_random(x, generator);
       return;
     case Style::outlier:
       set_random(x, generator);
@@ -200,10 +200,20 @@ void check_case(Tally& tally, std::uint64_t seed) {
   if (rows * columns > 20000) (one_in(generator, 2) ? rows : columns) = 1;
 
   const Style style = random_style(generator);
-  const Style vector_style = one_in(generator, 2) ? style : random_style(generator);
+  const bool constant = style.kind == Style::constant;
+  const Style vector_style = constant || one_in(generator, 2) ? style : random_style(generator);
+  if (constant && one_in(generator, 20)) {
+    rows = static_cast<std::size_t>(between(generator, 1, 3));
+    columns = static_cast<std::size_t>(between(generator, 4000, 10000));
+    if (one_in(generator, 2)) std::swap(rows, columns);
+  }
   auto matrix = std::make_shared<Matrix>(rows, columns, Bits(matrix_bits));
   for (__mpfr_struct& x : matrix->entries().span()) set_number(&x, style, generator);
-  if (style.paired) {
+  if (constant) {
+    // 2 times the residue of -1 has the largest low half: 2 (2^51 - c - 1) = 2^52 - 2 c - 2.
+    for (__mpfr_struct& x : matrix->entries().span()) mpfr_set_ui(&x, 2, MPFR_RNDN);
+    if (rows * columns > 0) mpfr_set_ui((*matrix)(0, 0), 1, MPFR_RNDN);  // so that 1 is the unit
+  } else if (style.paired) {
     for (std::size_t i = 0; i < rows; ++i) pair_up(matrix->row(i), generator);
   }
   Vector right(columns, Bits(vector_bits));

@@ -55,12 +55,27 @@ void SequentialProducts::apply_transposed(Vector& out, const Vector& x, const Po
 
 void SequentialProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
                                         const Poll& poll) const {
-  const __mpfr_struct* entries = matrix_->entries().span().data();
-  const auto work = [&](std::size_t i, unsigned /*worker*/) {
-    reference_sequential_dot(out[i], transposed ? entries + i : entries + i * columns(),
-                             transposed ? columns() : 1, x.span().data(), 1, x.size());
+  if (!transposed) {
+    const auto row = [&](std::size_t i, unsigned /*worker*/) {
+      reference_sequential_dot(out[i], matrix_->row(i).data(), 1, x.span().data(), 1, x.size());
+    };
+    pool_.run(out.size(), row, poll);
+    return;
+  }
+  // Some columns at a time, row by row: entries are read in the order in which they lie.
+  constexpr std::size_t piece_size = 32;
+  const auto some_columns = [&](std::size_t piece, unsigned /*worker*/) {
+    const std::size_t end = std::min(columns(), (piece + 1) * piece_size);
+    Mpfr product(out.bits());
+    for (std::size_t j = piece * piece_size; j < end; ++j) mpfr_set_zero(out[j], 1);
+    for (std::size_t i = 0; i < rows(); ++i) {
+      for (std::size_t j = piece * piece_size; j < end; ++j) {
+        mpfr_mul(product, (*matrix_)(i, j), x[i], MPFR_RNDN);
+        mpfr_add(out[j], out[j], product, MPFR_RNDN);
+      }
+    }
   };
-  pool_.run(out.size(), work, poll);
+  pool_.run((columns() + piece_size - 1) / piece_size, some_columns, poll);
 }
 
 #ifdef MPSHARP_HAVE_IFMA
