@@ -85,6 +85,16 @@ def test_a_chosen_rank_ignores_rounding_errors_of_low_rank_data():
     assert theory.dataset_difficulty(X, y) == pytest.approx(float(chosen), rel=wedin(Case(X, y, False)))
 
 
+@pytest.mark.parametrize("bits", [24, 64, 200])
+@pytest.mark.parametrize("n", [4, 10, 16])
+def test_every_bit_is_right_however_ill_conditioned(n, bits):
+    # κ is 1.6e4, 1.6e13, 6e22; the labels oscillate, which the small singular values see, or do not.
+    for y in ((-1.0) ** np.arange(n), np.ones(n)):
+        exact = difficulty(hilbert(n), y)
+        computed = theory.dataset_difficulty(hilbert(n), y, format=bits)
+        assert abs(exactly(computed) - exact) <= exact * gmpy2.mpq(65, 128) * 2 / 2 ** gmpy2.mpz(bits)
+
+
 @pytest.mark.parametrize("n", range(2, 14))
 def test_digits_on_hilbert_matrices_are_those_that_agree(n):
     X, y = hilbert(n), np.ones(n)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gmpy2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import oracles
@@ -31,6 +32,23 @@ def test_they_enclose_the_sharpness(case, v, format, data):
         unit *= max(1.0, case.condition) if case.rank < len(case.y) else 1.0
     allowed = exactly(unit * size(case, u, v))
     assert exactly(lower) - allowed <= exact <= exactly(upper) + allowed
+
+
+@given(cases(max_n=1, max_d=4), numbers, st.sampled_from([53, 200]), st.data())
+def test_the_lower_bound_is_a_rayleigh_quotient_of_the_hessian(case, v, bits, data):
+    # Along (v·r₁, ν₁), proportional to (v·x, xᵀu) for one sample x: exact in rationals.
+    u = data.draw(vectors(case.X.shape[1]))
+    x, u_, v_ = oracles.rationals(case.X[0]), oracles.rationals(u), oracles.rational(v)
+    direction = [*(v_ * entry for entry in x), oracles.dot(x, u_)]
+    assume(any(direction))
+    H = oracles.hessian([x], oracles.rationals(case.y), u_, [v_])
+    quotient = oracles.dot(direction, [oracles.dot(row, direction) for row in H]) / oracles.dot(
+        direction, direction
+    )
+    lower = theory.sharpness_bounds(case.X, case.y, u, v, format=bits).lower
+    # One rounding of the result, and the guard bits' error of what cancels in it.
+    allowed = abs(quotient) / 2 ** gmpy2.mpz(bits) + exactly(size(case, u, v)) / 2 ** gmpy2.mpz(bits + 40)
+    assert abs(exactly(lower) - quotient) <= allowed
 
 
 @given(cases(max_n=1, max_d=4), numbers)
