@@ -207,7 +207,7 @@ def plot(rows, path):
     """Draw ns per multiply-add over bits for 100×1000, with the limit of the multiplier drawn in."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(7.5, 6), layout="constrained")
     axes = figure.subplots()
     chosen = [r for r in rows if r[:3] == ("matrix-vector", 100, 1000)]
     for name in dict.fromkeys(r[4] for r in chosen):
@@ -224,14 +224,14 @@ def plot(rows, path):
             primes * 2 / 8 / 3.7,
             ":",
             color="0.4",
-            label="limit: 2 IFMA per 8 entries and prime, 3.7 GHz",
+            label="limit of the multiplier",
         )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xlabel("bits")
     axes.set_ylabel("ns per multiply-add")
     axes.grid(alpha=0.25, which="both")
-    axes.legend(fontsize="small", frameon=False)
+    figure.legend(fontsize="small", frameon=False, loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=150)
 
 
