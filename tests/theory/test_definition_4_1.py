@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oracles
-from mpsharp import ShapeError, theory
+from mpsharp import ConvergenceError, ShapeError, theory
 from theory_cases import Case, cases, difficulty, exactly, formats, norm, projection, row_basis
 
 
@@ -114,6 +114,13 @@ def test_digits_fall_with_the_condition_number():
     # κ is 5e2, 1e7, 5e11, 2e16.
     assert digits[0] > 12
     assert digits[-1] < 1
+
+
+def test_singular_values_that_no_precision_resolves():
+    with pytest.raises(ConvergenceError, match="is the rank 2"):
+        theory.dataset_difficulty(np.ones((2, 2)), [1.0, 2.0], format=53, rank=2)
+    with pytest.raises(ConvergenceError, match="100000 bits"):
+        theory.dataset_difficulty([["1e-9000", 0], [0, "1e9000"]], [1, 1], format=53)
 
 
 def test_shapes_are_checked():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oracles
-from mpsharp import GD, ConfigurationError, Problem, ShapeError, run, theory
+from mpsharp import GD, ConfigurationError, NonFiniteError, Problem, ShapeError, run, theory
 from theory_cases import at_most, cases, close, difficulty, exactly, formats, projection, slack
 
 imbalances = st.one_of(
@@ -112,6 +112,21 @@ def test_lower_bound_falls_with_the_imbalance(case, imbalance, more, format):
     low = theory.minimizer_sharpness_bounds(case.X, case.y, imbalance=imbalance, format=format).lower
     high = theory.minimizer_sharpness_bounds(case.X, case.y, imbalance=imbalance + more, format=format).lower
     assert at_most(high, low, slack(format, 4))
+
+
+def test_beyond_float64s_range_a_format_is_asked_for():
+    X, y = 1e200 * np.eye(2), np.array([1.0, 2.0])
+    with pytest.raises(NonFiniteError, match="float64's range"):
+        theory.minimizer_sharpness(X, y)
+    with pytest.raises(NonFiniteError, match="float64's range"):
+        theory.minimizer_sharpness_bounds(np.eye(2), 1e-200 * y)
+    # S is a power of two times that of the scaled data: t ∝ |y|/|X|, σ₁²t ∝ |X||y|.
+    k = 2.0**600
+    exact = theory.minimizer_sharpness(np.eye(2), y, format=100)
+    assert (
+        exactly(theory.minimizer_sharpness(k * np.eye(2), k * y, format=100))
+        == exactly(exact) * exactly(k) ** 2
+    )
 
 
 def test_arguments_are_checked():

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsharp._scalar import wide_context
-from mpsharp.errors import ShapeError
+from mpsharp.errors import NonFiniteError, ShapeError
 from mpsharp.exact import ExactArray, as_exact_input
 from mpsharp.formats import Format, FormatLike
 
@@ -50,9 +50,21 @@ class Arithmetic:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Compute in this arithmetic inside the ``with`` block; without effect on float64."""
+        """Compute in this arithmetic inside the ``with`` block.
+
+        Raises
+        ------
+        NonFiniteError
+            Plain float64 overflows, or divides by what has underflowed.
+        """
         if self.bits is None:
-            yield
+            try:
+                with np.errstate(over="raise", divide="raise", invalid="raise"):
+                    yield
+            except (FloatingPointError, OverflowError, ZeroDivisionError) as error:
+                raise NonFiniteError(
+                    f"expected numbers within float64's range, got {error}; a format= has a wide range"
+                ) from error
         else:
             with wide_context(self.working):
                 yield

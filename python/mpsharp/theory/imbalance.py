@@ -120,7 +120,7 @@ def labels_in_range(parts: Spectrum, y: object) -> Any:
     if parts.rank < parts.n_samples:
         # What the errors of the singular vectors can mistake for a part in the column space.
         unit = 2.0**-64 if parts.arithmetic.bits else sum(parts.X.shape) * parts.condition * 2.0**-52
-        least = unit * unit * square(parts.arithmetic.enter(y, "y", 1))
-    if square(d) <= least:
+        least = unit * max(abs(parts.arithmetic.enter(y, "y", 1)))
+    if not parts.rank or max(abs(d)) <= least:
         raise ConfigurationError("y: expected labels with a part in the column space of X, got none (Q = 0)")
     return d

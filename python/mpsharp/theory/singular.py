@@ -10,7 +10,7 @@ import numpy as np
 
 from mpsharp.errors import ConfigurationError, ConvergenceError, ShapeError
 from mpsharp.exact import as_exact_input
-from mpsharp.formats import FormatLike
+from mpsharp.formats import MAX_BITS, FormatLike
 from mpsharp.initialization import check_count
 from mpsharp.theory.arithmetic import Arithmetic, Array, Number, square
 from mpsharp.theory.jacobi import symmetric_eigen
@@ -95,6 +95,8 @@ def spectrum(X: object, *, format: FormatLike | None = None, rank: int | None = 
         NaN or infinity in X.
     ConfigurationError
         `rank` outside 0 … min(n, d).
+    ConvergenceError
+        A condition number beyond some 2**25000, or a given `rank` above the rank of X.
     """
     exact = as_exact_input(X, "X")
     if exact.ndim != 2 or exact.size == 0:
@@ -118,8 +120,10 @@ def spectrum(X: object, *, format: FormatLike | None = None, rank: int | None = 
             needed = 2 * working
         if needed <= working:
             return found
-        if needed > 2**20:
-            raise ConvergenceError(f"X: expected a condition number below 2**{2**18}; is the rank {wanted}?")
+        if needed > MAX_BITS:
+            raise ConvergenceError(
+                f"X: expected singular values that {MAX_BITS} bits resolve; is the rank {wanted}?"
+            )
         working = needed
 
 
