@@ -64,6 +64,14 @@ def test_mistakes_are_one_line_and_status_2(arguments, text, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_theory_prints_the_figures_of_the_default_problem(tmp_path):
+    done = mpsharp_command("theory", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    values = dict(line.split() for line in done.stdout.splitlines()[2:])
+    assert float(values["difficulty"]) == pytest.approx(36.83, abs=0.005)
+    assert float(values["predicted_sharpness"]) == pytest.approx(182.05, abs=0.005)
+
+
 def test_help_and_list(tmp_path):
     assert "edge of stability" in mpsharp_command("--help", cwd=tmp_path).stdout
     for command in ("run", "compare", "paper"):

@@ -1,6 +1,6 @@
 """Neural-network training and its sharpness at any arithmetic precision."""
 
-from mpsharp import datasets, initialization, problems
+from mpsharp import datasets, initialization, problems, theory
 from mpsharp._version import __version__
 from mpsharp.comparison import Comparison
 from mpsharp.configuration import show_config
@@ -53,4 +53,5 @@ __all__ = [
     "problems",
     "run",
     "show_config",
+    "theory",
 ]

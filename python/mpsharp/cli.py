@@ -187,6 +187,26 @@ def compare(
 
 
 @app.command()
+def theory(
+    data: DataOption = Data.APPENDIX_D,
+    n: SamplesOption = 100,
+    depth: DepthOption = 2,
+    seed: SeedOption = 0,
+    data_dir: FolderOption = None,
+    download: DownloadOption = False,
+) -> None:
+    """Print what the theory says of a data set: difficulty, predicted sharpness, bounds, step sizes."""
+    from mpsharp._text import text_table
+    from mpsharp.theory import report
+
+    problem = _problem(data, n, depth, None, seed, data_dir, download)
+    rows = []
+    for name, value in report(problem.X, problem.y, depth).items():
+        rows.append((name, f"{value:.6g}" if isinstance(value, float) else str(value)))
+    print(text_table(("quantity", "value"), rows))
+
+
+@app.command()
 def paper(
     names: Annotated[list[str], typer.Argument(help="list, all, or figures: fig06 fig27 fig28 fig29.")],
     out: OutOption = Path("mpsharp-paper"),
