@@ -1,33 +1,13 @@
 #include "mpsharp/spectrum/arrow.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
-#include <vector>
+
+#include "double_arrow.hpp"
+#include "elementary.hpp"
 
 namespace mpsharp {
 
 namespace {
-
-void add_product(mpfr_ptr acc, mpfr_ptr scratch, mpfr_srcptr a, mpfr_srcptr b) {
-  mpfr_mul(scratch, a, b, MPFR_RNDN);
-  mpfr_add(acc, acc, scratch, MPFR_RNDN);
-}
-
-/// out <- M y, M tridiagonal.
-void multiply(Vector& out, mpfr_ptr scratch, const Tridiagonal& m, const Vector& y) {
-  const std::size_t k = y.size();
-  for (std::size_t i = 0; i < k; ++i) {
-    mpfr_mul(out[i], m.diagonal[i], y[i], MPFR_RNDN);
-    if (i > 0) add_product(out[i], scratch, m.off_diagonal[i - 1], y[i - 1]);
-    if (i + 1 < k) add_product(out[i], scratch, m.off_diagonal[i], y[i + 1]);
-  }
-}
-
-void inner(mpfr_ptr out, mpfr_ptr scratch, const Vector& a, const Vector& b) {
-  mpfr_set_zero(out, 1);
-  for (std::size_t i = 0; i < a.size(); ++i) add_product(out, scratch, a[i], b[i]);
-}
 
 /// lambda I - H, factored as L D L' in blocks.
 class Shifted {
@@ -198,16 +178,6 @@ class Shifted {
   Mpfr scratch_, sum_, pivot_;
 };
 
-/// x * 2^-exponent as double; what is out of range becomes 0 or infinity.
-double scaled(mpfr_srcptr x, long exponent) {
-  if (mpfr_zero_p(x)) return 0.0;
-  long own = 0;
-  const double fraction = mpfr_get_d_2exp(&own, x, MPFR_RNDN);
-  return std::ldexp(fraction, static_cast<int>(std::clamp(own - exponent, -5000L, 5000L)));
-}
-
-long exponent_of(mpfr_srcptr x) { return mpfr_zero_p(x) ? MPFR_EMIN_DEFAULT : mpfr_get_exp(x); }
-
 /// A bound for the norm of the arrow: the sum of the largest row sums of its blocks.
 Mpfr norm_bound(const Arrow& arrow) {
   const Bits bits = arrow.border.bits();
@@ -245,162 +215,6 @@ Mpfr norm_bound(const Arrow& arrow) {
   mpfr_add(bound, bound, corner, MPFR_RNDN);
   mpfr_add(bound, bound, row, MPFR_RNDN);
   return bound;
-}
-
-/// Entries of a start vector that no symmetry of the problem makes orthogonal to an eigenvector.
-double generic(std::size_t i) {
-  const double x = 0.6180339887498949 * static_cast<double>(i + 1);
-  return 0.5 + (x - std::floor(x));
-}
-
-/// The positive-definiteness test in double, everything scaled by powers of two.
-class DoubleArrow {
- public:
-  DoubleArrow(const Arrow& arrow, long exponent)
-      : k_(arrow.border.size()),
-        m_(arrow.w.size()),
-        diagonal_(k_),
-        off_(k_),
-        border_(k_),
-        metric_border_(k_),
-        w_(m_),
-        corner_(m_ * m_),
-        f_(m_ * m_) {
-    const Bits bits = arrow.border.bits();
-    Mpfr scratch(bits);
-    Vector mb = arrow.border;
-    if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
-    const long none = MPFR_EMIN_DEFAULT;
-    long eb = none, em = none, ew = none;
-    for (std::size_t i = 0; i < k_; ++i) {
-      eb = std::max(eb, exponent_of(arrow.border[i]));
-      em = std::max(em, exponent_of(mb[i]));
-    }
-    for (std::size_t i = 0; i < m_; ++i) ew = std::max(ew, exponent_of(arrow.w[i]));
-    for (std::size_t i = 0; i < k_; ++i) {
-      diagonal_[i] = scaled(arrow.a.diagonal[i], exponent);
-      if (i + 1 < k_) off_[i] = scaled(arrow.a.off_diagonal[i], exponent);
-      border_[i] = scaled(arrow.border[i], eb);
-      metric_border_[i] = scaled(mb[i], em);
-    }
-    for (std::size_t i = 0; i < m_; ++i) w_[i] = scaled(arrow.w[i], ew);
-    for (std::size_t i = 0; i < m_ * m_; ++i) {
-      corner_[i] = scaled(arrow.corner.entries()[i], exponent);
-    }
-    // The unknown y is scaled so that the border's column is b w' as it stands.
-    y_exponent_ = eb == none || ew == none ? 0 : eb + ew - exponent;
-    coupling_ = std::ldexp(
-        1.0, static_cast<int>(std::clamp(eb + em + 2 * ew - 2 * exponent, -5000L, 1000L)));
-  }
-
-  /// An approximate eigenvector of the eigenvalue that lies just below `lambda`: two passes of
-  /// inverse iteration. Returns false where double arithmetic failed.
-  [[nodiscard]] bool eigenvector(Vector& y_out, Vector& x_out, double lambda) {
-    std::vector<double> pivot(k_), p = border_, y(k_), x(m_), f(m_ * m_);
-    for (std::size_t i = 0; i < k_; ++i) {
-      pivot[i] = lambda - diagonal_[i] - (i > 0 ? off_[i - 1] * off_[i - 1] / pivot[i - 1] : 0.0);
-      if (pivot[i] == 0.0) pivot[i] = 0x1p-52;
-    }
-    const auto solve = [&](std::vector<double>& r) {
-      for (std::size_t i = 1; i < k_; ++i) r[i] += off_[i - 1] / pivot[i - 1] * r[i - 1];
-      for (std::size_t i = k_; i-- > 0;) {
-        r[i] = (r[i] + (i + 1 < k_ ? off_[i] * r[i + 1] : 0.0)) / pivot[i];
-      }
-    };
-    const auto product = [](const std::vector<double>& a, const std::vector<double>& c) {
-      double sum = 0.0;
-      for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * c[i];
-      return sum;
-    };
-    solve(p);
-    const double phi = coupling_ * product(metric_border_, p);
-    for (std::size_t i = 0; i < m_; ++i) {
-      for (std::size_t j = 0; j < m_; ++j) {
-        f[i * m_ + j] = (i == j ? lambda : 0.0) - corner_[i * m_ + j] - phi * w_[i] * w_[j];
-      }
-    }
-    for (std::size_t j = 0; j < m_; ++j) {  // L below the diagonal, D on it
-      if (f[j * m_ + j] == 0.0) f[j * m_ + j] = 0x1p-52;
-      for (std::size_t i = j + 1; i < m_; ++i) {
-        const double ratio = f[i * m_ + j] / f[j * m_ + j];
-        for (std::size_t l = j + 1; l < m_; ++l) f[i * m_ + l] -= ratio * f[j * m_ + l];
-        f[i * m_ + j] = ratio;
-      }
-    }
-    for (std::size_t i = 0; i < k_; ++i) y[i] = generic(i);
-    for (std::size_t i = 0; i < m_; ++i) x[i] = generic(k_ + i);
-    for (int pass = 0; pass < 2; ++pass) {
-      solve(y);
-      const double carried = coupling_ * product(metric_border_, y);
-      for (std::size_t i = 0; i < m_; ++i) {
-        x[i] += w_[i] * carried;
-        for (std::size_t j = 0; j < i; ++j) x[i] -= f[i * m_ + j] * x[j];
-      }
-      for (std::size_t i = m_; i-- > 0;) {
-        for (std::size_t j = i + 1; j < m_; ++j) x[i] -= f[i * m_ + j] * x[j];
-        x[i] /= f[i * m_ + i];
-      }
-      const double back = product(w_, x);
-      double largest = 0.0;
-      for (std::size_t i = 0; i < k_; ++i)
-        largest = std::max(largest, std::abs(y[i] += p[i] * back));
-      for (const double value : x) largest = std::max(largest, std::abs(value));
-      if (!std::isfinite(largest) || largest == 0.0) return false;
-      for (double& value : y) value /= largest;
-      for (double& value : x) value /= largest;
-    }
-    for (std::size_t i = 0; i < k_; ++i) {
-      mpfr_set_d(y_out[i], y[i], MPFR_RNDN);
-      mpfr_mul_2si(y_out[i], y_out[i], y_exponent_, MPFR_RNDN);
-    }
-    for (std::size_t i = 0; i < m_; ++i) mpfr_set_d(x_out[i], x[i], MPFR_RNDN);
-    return true;
-  }
-
-  [[nodiscard]] bool definite(double lambda) {
-    double phi = 0.0, pivot = 1.0, carried = 0.0;
-    // b'M (lambda - A)^-1 b would need a back substitution; y'D^-1 z with z = L^-1 b, y = L^-1 M b
-    // needs none.
-    double carried_metric = 0.0;
-    for (std::size_t i = 0; i < k_; ++i) {
-      const double ratio = i > 0 ? off_[i - 1] / pivot : 0.0;
-      pivot = lambda - diagonal_[i] - (i > 0 ? off_[i - 1] * ratio : 0.0);
-      if (!(pivot > 0.0)) return false;
-      carried = border_[i] + ratio * carried;
-      carried_metric = metric_border_[i] + ratio * carried_metric;
-      phi += carried * carried_metric / pivot;
-    }
-    phi *= coupling_;
-    for (std::size_t i = 0; i < m_; ++i) {
-      for (std::size_t j = 0; j <= i; ++j) {
-        f_[i * m_ + j] = (i == j ? lambda : 0.0) - corner_[i * m_ + j] - phi * w_[i] * w_[j];
-      }
-    }
-    for (std::size_t j = 0; j < m_; ++j) {
-      if (!(f_[j * m_ + j] > 0.0)) return false;
-      for (std::size_t i = j + 1; i < m_; ++i) {
-        const double ratio = f_[i * m_ + j] / f_[j * m_ + j];
-        for (std::size_t l = i; l < m_; ++l) f_[l * m_ + i] -= ratio * f_[l * m_ + j];
-      }
-    }
-    return true;
-  }
-
- private:
-  std::size_t k_, m_;
-  std::vector<double> diagonal_, off_, border_, metric_border_, w_, corner_, f_;
-  long y_exponent_ = 0;
-  double coupling_ = 0.0;
-};
-
-/// Halves [low, high] until nothing lies between or the width is below `width`.
-double bisect(DoubleArrow& arrow, double low, double high) {
-  for (int i = 0; i < 120; ++i) {
-    const double middle = low + (high - low) / 2;
-    if (middle <= low || middle >= high) break;
-    (arrow.definite(middle) ? high : low) = middle;
-  }
-  return high;
 }
 
 }  // namespace

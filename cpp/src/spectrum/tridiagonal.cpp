@@ -3,15 +3,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "elementary.hpp"
+
 namespace mpsharp {
 
 namespace {
-
-/// acc <- acc + a b, product and sum rounded to the precision of acc.
-void add_product(mpfr_ptr acc, mpfr_ptr scratch, mpfr_srcptr a, mpfr_srcptr b) {
-  mpfr_mul(scratch, a, b, MPFR_RNDN);
-  mpfr_add(acc, acc, scratch, MPFR_RNDN);
-}
 
 void subtract_product(mpfr_ptr acc, mpfr_ptr scratch, mpfr_srcptr a, mpfr_srcptr b) {
   mpfr_mul(scratch, a, b, MPFR_RNDN);
