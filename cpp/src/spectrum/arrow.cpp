@@ -12,7 +12,7 @@ namespace {
 /// lambda I - H, factored as L D L' in blocks.
 class Shifted {
  public:
-  explicit Shifted(const Arrow& arrow)
+  Shifted(const Arrow& arrow, const Vector& metric_border)
       : arrow_(arrow),
         k_(arrow.border.size()),
         m_(arrow.w.size()),
@@ -20,18 +20,12 @@ class Shifted {
         inverse_pivot_(k_, bits_),
         ratio_(k_, bits_),
         p_(k_, bits_),
-        metric_border_(k_, bits_),
+        metric_border_(metric_border),
         rhs_(k_, bits_),
         f_(m_, m_, bits_),
         scratch_(bits_),
         sum_(bits_),
-        pivot_(bits_) {
-    if (arrow_.metric != nullptr) {
-      multiply(metric_border_, scratch_, *arrow_.metric, arrow_.border);
-    } else {
-      metric_border_ = arrow_.border;
-    }
-  }
+        pivot_(bits_) {}
 
   /// Factors at `lambda`; returns whether the matrix is positive definite.
   bool factor(const Mpfr& lambda) {
@@ -171,15 +165,15 @@ class Shifted {
   std::size_t k_, m_;
   Bits bits_;
   Vector inverse_pivot_, ratio_;
-  Vector p_;              ///< (lambda - A)^-1 b
-  Vector metric_border_;  ///< M b
+  Vector p_;                     ///< (lambda - A)^-1 b
+  const Vector& metric_border_;  ///< M b
   Vector rhs_;
   Matrix f_;
   Mpfr scratch_, sum_, pivot_;
 };
 
 /// A bound for the norm of the arrow: the sum of the largest row sums of its blocks.
-Mpfr norm_bound(const Arrow& arrow) {
+Mpfr norm_bound(const Arrow& arrow, const Vector& metric_border) {
   const Bits bits = arrow.border.bits();
   Mpfr bound(bits), row(bits), scratch(bits), w_norm(bits);
   const auto keep_largest = [&row](Mpfr& largest) {
@@ -204,9 +198,7 @@ Mpfr norm_bound(const Arrow& arrow) {
     keep_largest(corner);
   }
   // ||b||_M ||w||
-  Vector mb = arrow.border;
-  if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
-  inner(row, scratch, arrow.border, mb);
+  inner(row, scratch, arrow.border, metric_border);
   inner(w_norm, scratch, arrow.w, arrow.w);
   mpfr_mul(row, row, w_norm, MPFR_RNDN);
   if (mpfr_sgn(row.get()) < 0)
@@ -223,7 +215,12 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   const std::size_t k = arrow.border.size(), m = arrow.w.size();
   const Bits bits = arrow.border.bits();
   TopEigenpair pair{Mpfr(bits), Vector(k, bits), Vector(m, bits)};
-  const Mpfr bound = norm_bound(arrow);
+  Vector metric_border = arrow.border;  // M b
+  if (arrow.metric != nullptr) {
+    Mpfr scratch(bits);
+    multiply(metric_border, scratch, *arrow.metric, arrow.border);
+  }
+  const Mpfr bound = norm_bound(arrow, metric_border);
   if (mpfr_zero_p(bound)) {  // H = 0: any vector will do, and 0 is the answer
     if (m > 0) mpfr_set_ui(pair.x[0], 1, MPFR_RNDN);
     return pair;
@@ -232,12 +229,12 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   Mpfr tolerance(bits);
   mpfr_div_2ui(tolerance, bound, static_cast<unsigned long>(accuracy), MPFR_RNDN);
 
-  DoubleArrow rough(arrow, exponent);
+  DoubleArrow rough(arrow, metric_border, exponent);
   const double rough_value = bisect(rough, -1.0, 1.5);
   Mpfr start(rough_value, bits);
   mpfr_mul_2si(start, start, exponent, MPFR_RNDN);
 
-  Shifted shifted(arrow);
+  Shifted shifted(arrow, metric_border);
   Mpfr norm(bits), step(bits), above(bits);
   Vector y0(k, bits), x0(m, bits);
 

@@ -26,7 +26,7 @@ inline double generic(std::size_t i) {
 /// The positive-definiteness test in double, everything scaled by powers of two.
 class DoubleArrow {
  public:
-  DoubleArrow(const Arrow& arrow, long exponent)
+  DoubleArrow(const Arrow& arrow, const Vector& metric_border, long exponent)
       : k_(arrow.border.size()),
         m_(arrow.w.size()),
         diagonal_(k_),
@@ -36,22 +36,18 @@ class DoubleArrow {
         w_(m_),
         corner_(m_ * m_),
         f_(m_ * m_) {
-    const Bits bits = arrow.border.bits();
-    Mpfr scratch(bits);
-    Vector mb = arrow.border;
-    if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
     const long none = MPFR_EMIN_DEFAULT;
     long eb = none, em = none, ew = none;
     for (std::size_t i = 0; i < k_; ++i) {
       eb = std::max(eb, exponent_of(arrow.border[i]));
-      em = std::max(em, exponent_of(mb[i]));
+      em = std::max(em, exponent_of(metric_border[i]));
     }
     for (std::size_t i = 0; i < m_; ++i) ew = std::max(ew, exponent_of(arrow.w[i]));
     for (std::size_t i = 0; i < k_; ++i) {
       diagonal_[i] = scaled(arrow.a.diagonal[i], exponent);
       if (i + 1 < k_) off_[i] = scaled(arrow.a.off_diagonal[i], exponent);
       border_[i] = scaled(arrow.border[i], eb);
-      metric_border_[i] = scaled(mb[i], em);
+      metric_border_[i] = scaled(metric_border[i], em);
     }
     for (std::size_t i = 0; i < m_; ++i) w_[i] = scaled(arrow.w[i], ew);
     for (std::size_t i = 0; i < m_ * m_; ++i) {
