@@ -15,7 +15,7 @@ NAME = "fig28"
 TITLE = "64 to 1024 bits on the synthetic data of Appendix D"
 STATEMENT = "More bits postpone the catapult to a larger sharpness; with enough of them the loss blows up."
 DATA = "synthetic"
-MINUTES = 0.5
+MINUTES = 0.1
 BITS = (64, 128, 256, 512, 1024)
 
 
