@@ -7,4 +7,4 @@ COMPARE_BITS = (24, 53, 64, 128, 256, 512, 1024)
 
 ROUNDS = 5  # the best of this many is reported; methods take turns within a round
 SLICE = 0.05  # seconds of repetitions per method and round
-PATIENCE = 4.0  # seconds that one call of a slow method may take; else it is left out, and the table says so
+PATIENCE = 4.0  # seconds; a call that takes longer is timed once instead of in rounds

@@ -207,25 +207,26 @@ def plot(rows, path):
     """Draw ns per multiply-add over bits for 100×1000, with the limit of the multiplier drawn in."""
     from matplotlib.figure import Figure
 
+    chosen = [r for r in rows if r[:3] == ("matrix-vector", 100, 1000)]
+    if not chosen:
+        return
     figure = Figure(figsize=(7.5, 6), layout="constrained")
     axes = figure.subplots()
-    chosen = [r for r in rows if r[:3] == ("matrix-vector", 100, 1000)]
     for name in dict.fromkeys(r[4] for r in chosen):
         points = [(r[3], r[5]) for r in chosen if r[4] == name]
         style = "-o" if name.startswith("mpsharp") else "--s"
         axes.plot(*zip(*points, strict=True), style, markersize=4, label=name)
-    if chosen:
-        # X has 53 bits and a spread of about 16; u has the working precision; 2 instructions of 8 lanes per
-        # prime of 52 bits, 1 instruction a cycle at 3.7 GHz.
-        bits = np.array(sorted({r[3] for r in chosen}))
-        primes = np.ceil((53 + 16 + bits + 16 + 10) / 52)
-        axes.plot(
-            bits,
-            primes * 2 / 8 / 3.7,
-            ":",
-            color="0.4",
-            label="limit of the multiplier",
-        )
+    # X has 53 bits and a spread of about 16; u has the working precision; 2 instructions of 8 lanes per
+    # prime of 52 bits, 1 instruction a cycle at 3.7 GHz.
+    bits = np.array(sorted({r[3] for r in chosen}))
+    primes = np.ceil((53 + 16 + bits + 16 + 10) / 52)
+    axes.plot(
+        bits,
+        primes * 2 / 8 / 3.7,
+        ":",
+        color="0.4",
+        label="limit of the multiplier",
+    )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xlabel("bits")
@@ -250,18 +251,23 @@ def main() -> None:
     sizes = params.SIZES[:2] if options.short else params.SIZES
     bits = params.SHORT_BITS if options.short else params.BITS
     print(processor(), mpsharp.show_config("dicts"), sys.version, sep="\n")
-    if "matvec" in options.what:
-        bench_matvec(library, sizes, bits, rows)
-        plot(rows, options.out / "matvec.png")
-    if "step" in options.what:
-        bench_step(library, sizes[1:], params.SHORT_BITS, rows)
-    if "compare" in options.what:
-        bench_compare(library, options.steps, rows)
-    with (options.out / "benchmarks.csv").open("w", newline="") as file:
+    try:
+        if "matvec" in options.what:
+            bench_matvec(library, sizes, bits, rows)
+        if "step" in options.what:
+            bench_step(library, sizes[1:], params.SHORT_BITS, rows)
+        if "compare" in options.what:
+            bench_compare(library, options.steps, rows)
+    finally:  # what was measured before an interrupt is kept
+        save(rows, options.out)
+
+
+def save(rows, folder):
+    plot(rows, folder / "matvec.png")
+    columns = ("benchmark", "n", "d", "bits", "method", "ns_per_multiply_add_or_seconds", "times_the_loop")
+    with (folder / "benchmarks.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ("benchmark", "n", "d", "bits", "method", "ns_per_multiply_add_or_seconds", "times_the_loop")
-        )
+        writer.writerow(columns)
         writer.writerows(rows)
 
 

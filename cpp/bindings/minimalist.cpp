@@ -116,17 +116,6 @@ void register_minimalist(py::module_& m) {
           },
           py::arg("x"), py::arg("bits"), "X'x, each entry rounded to `bits`.");
 
-  m.def(
-      "dot",
-      [](const Vector& a, const Vector& b, const std::string& arithmetic, long bits) {
-        const MpfrScope scope;
-        Vector out(1, Bits(bits));
-        dot(out[0], a, b, arithmetic_from(arithmetic));
-        return out;
-      },
-      py::arg("a"), py::arg("b"), py::arg("arithmetic"), py::arg("bits"),
-      "The dot product, rounded to `bits`.");
-
   py::class_<GramForm>(m, "GramForm",
                        "The reduction of X that sharpness and imbalance are read from.")
       .def(py::init([](const Data& data, long bits, std::size_t rank) {
@@ -170,13 +159,6 @@ void register_minimalist(py::module_& m) {
           },
           py::arg("steps"), py::arg("ceiling"), py::arg("stop_loss"),
           "Up to `steps` steps; the reason to stop: '', 'converged' or 'diverged'.")
-      .def(
-          "classify",
-          [](const GradientDescent& run, double ceiling, const Vector* stop_loss) {
-            const MpfrScope scope;
-            return stop_name(run.classify(ceiling, optional_scalar(stop_loss)));
-          },
-          py::arg("ceiling"), py::arg("stop_loss"), "What the present loss means.")
       .def_property_readonly("step", &GradientDescent::step)
       .def_property_readonly("loss",
                              [](const GradientDescent& run) { return as_vector(run.loss()); })

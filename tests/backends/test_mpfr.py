@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gmpy2
 import mpmath
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mpsharp
-from mpsharp import Problem
+from mpsharp import ExactArray, Problem, _core
+from mpsharp.backends.mpfr import from_core, to_core
 from mpsharp.optimizers import GD
 
 
@@ -175,3 +177,28 @@ def test_core_equals_mirror_bit_for_bit(depth, bits, name, arithmetic):
     assert core.records["loss"].identical(mirror.records["loss"])
     assert core.u.identical(mirror.u)
     assert core.v.identical(mirror.v)
+
+
+@pytest.mark.parametrize("kernels", mpsharp.show_config("dicts")["kernels"]["available"])
+@pytest.mark.parametrize("transposed", [False, True])
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 20), d=st.integers(1, 20), bits=st.integers(2, 300))
+def test_products_round_once_or_term_by_term(kernels, transposed, seed, n, d, bits):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) * 2.0 ** rng.integers(-30, 30, (n, d))
+    x = ExactArray.from_float64(rng.standard_normal(n if transposed else d), bits)
+    lines = ExactArray.from_float64(X.T if transposed else X, bits).to_gmpy2()
+    matrix = _core.Matrix.from_float64(X, bits)
+    with gmpy2.context(precision=bits):
+        term_by_term = []
+        for line in lines:
+            total = gmpy2.mpfr(0)
+            for a, b in zip(line, x.to_gmpy2(), strict=True):
+                total = total + a * b
+            term_by_term.append(total)
+    once = [
+        sum(gmpy2.mpq(a) * gmpy2.mpq(b) for a, b in zip(line, x.to_gmpy2(), strict=True)) for line in lines
+    ]
+    for arithmetic, expected in (("sequential", term_by_term), ("exact", once)):
+        data = _core.Data(matrix, arithmetic, 1, kernels)
+        product = (data.apply_transposed if transposed else data.apply)(to_core(x), bits)
+        assert from_core(product).identical(ExactArray.from_any(expected, bits))
