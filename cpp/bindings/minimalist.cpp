@@ -1,9 +1,13 @@
 #include "mpsharp/models/minimalist.hpp"
 
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "bindings.hpp"
 #include "kernels/paths.hpp"
@@ -40,6 +44,23 @@ Mpfr scalar(const Vector& x, const char* what) {
 Vector as_vector(const Mpfr& x) {
   Vector out(1, x.bits());
   mpfr_set(out[0], x, MPFR_RNDN);
+  return out;
+}
+
+/// Integers of any size that fits; floats are refused.
+using RowIndices = py::array_t<std::int64_t, py::array::c_style>;
+
+std::vector<std::size_t> indices(const RowIndices& rows) {
+  if (rows.ndim() != 1) {
+    throw ShapeError("rows: expected 1 dimension, got " + std::to_string(rows.ndim()));
+  }
+  std::vector<std::size_t> out;
+  out.reserve(static_cast<std::size_t>(rows.size()));
+  for (py::ssize_t i = 0; i < rows.size(); ++i) {
+    const std::int64_t row = rows.at(i);
+    if (row < 0) throw ShapeError("rows: expected indices from 0 on, got " + std::to_string(row));
+    out.push_back(static_cast<std::size_t>(row));
+  }
   return out;
 }
 
@@ -114,7 +135,31 @@ void register_minimalist(py::module_& m) {
               return out;
             });
           },
-          py::arg("x"), py::arg("bits"), "X'x, each entry rounded to `bits`.");
+          py::arg("x"), py::arg("bits"), "X'x, each entry rounded to `bits`.")
+      .def(
+          "apply_rows",
+          [](const Data& data, const Vector& x, const RowIndices& rows, long bits) {
+            const std::vector<std::size_t> chosen = indices(rows);
+            return without_gil([&](const Poll& poll) {
+              Vector out(chosen.size(), Bits(bits));
+              data.products->apply_rows(out, x, chosen, poll);
+              return out;
+            });
+          },
+          py::arg("x"), py::arg("rows"), py::arg("bits"),
+          "X[rows] x, each entry rounded to `bits`.")
+      .def(
+          "apply_transposed_rows",
+          [](const Data& data, const Vector& z, const RowIndices& rows, long bits) {
+            const std::vector<std::size_t> chosen = indices(rows);
+            return without_gil([&](const Poll& poll) {
+              Vector out(data.products->columns(), Bits(bits));
+              data.products->apply_transposed_rows(out, z, chosen, poll);
+              return out;
+            });
+          },
+          py::arg("z"), py::arg("rows"), py::arg("bits"),
+          "X[rows]'z, over these rows in their order, each entry rounded to `bits`.");
 
   py::class_<GramForm>(m, "GramForm",
                        "The reduction of X that sharpness and imbalance are read from.")

@@ -70,14 +70,14 @@ void reference_exact_dot(mpfr_ptr out, const __mpfr_struct* a, std::size_t a_str
 }
 
 ReferenceProducts::ReferenceProducts(std::shared_ptr<const Matrix> matrix, Arithmetic arithmetic)
-    : matrix_(std::move(matrix)), arithmetic_(arithmetic) {}
+    : DenseProducts(std::move(matrix), arithmetic) {}
 
 void ReferenceProducts::apply(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply: x", columns(), x.size());
   check_length("apply: out", rows(), out.size());
   for (std::size_t i = 0; i < rows(); ++i) {
     const auto dot =
-        arithmetic_ == Arithmetic::exact ? reference_exact_dot : reference_sequential_dot;
+        arithmetic() == Arithmetic::exact ? reference_exact_dot : reference_sequential_dot;
     dot(out[i], matrix_->row(i).data(), 1, x.span().data(), 1, columns());
     poll();
   }
@@ -87,7 +87,7 @@ void ReferenceProducts::apply_transposed(Vector& out, const Vector& x, const Pol
   check_length("apply_transposed: x", rows(), x.size());
   check_length("apply_transposed: out", columns(), out.size());
   const Matrix& matrix = *matrix_;
-  if (arithmetic_ == Arithmetic::sequential) {
+  if (arithmetic() == Arithmetic::sequential) {
     SequentialSum sum(out.bits());
     for (std::size_t j = 0; j < columns(); ++j) sum.start(out[j]);
     for (std::size_t i = 0; i < rows(); ++i) {

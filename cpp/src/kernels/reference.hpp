@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "mpsharp/kernels/products.hpp"
+#include "dense_products.hpp"
 
 namespace mpsharp {
 
@@ -18,19 +18,11 @@ void check_length(const char* what, std::size_t expected, std::size_t actual);
 
 /// The straightforward kernel: one MPFR dot product per output entry. Every other kernel is tested
 /// against it bit for bit.
-class ReferenceProducts final : public MatrixProducts {
+class ReferenceProducts final : public DenseProducts {
  public:
   ReferenceProducts(std::shared_ptr<const Matrix> matrix, Arithmetic arithmetic);
-
-  [[nodiscard]] std::size_t rows() const override { return matrix_->rows(); }
-  [[nodiscard]] std::size_t columns() const override { return matrix_->columns(); }
-  [[nodiscard]] Arithmetic arithmetic() const override { return arithmetic_; }
   void apply(Vector& out, const Vector& x, const Poll& poll) const override;
   void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
-
- private:
-  std::shared_ptr<const Matrix> matrix_;
-  Arithmetic arithmetic_;
 };
 
 }  // namespace mpsharp

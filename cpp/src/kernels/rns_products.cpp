@@ -49,7 +49,7 @@ unsigned split(std::uint64_t* limbs, std::size_t n_limbs, ConstSpan numbers, std
 
 RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels,
                          unsigned threads)
-    : matrix_(std::move(matrix)),
+    : DenseProducts(std::move(matrix), Arithmetic::exact),
       kernels_(kernels),
       grid_(grid_of(matrix_->entries())),
       padded_rows_(round_up(matrix_->rows(), lanes)),

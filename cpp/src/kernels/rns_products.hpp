@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "aligned.hpp"
+#include "dense_products.hpp"
 #include "grid.hpp"
-#include "mpsharp/kernels/products.hpp"
 #include "rns_kernels.hpp"
 #include "thread_pool.hpp"
 
@@ -27,13 +27,10 @@ namespace mpsharp {
 /// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
 /// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
 /// result.
-class RnsProducts final : public MatrixProducts {
+class RnsProducts final : public DenseProducts {
  public:
   RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels, unsigned threads);
 
-  [[nodiscard]] std::size_t rows() const override { return matrix_->rows(); }
-  [[nodiscard]] std::size_t columns() const override { return matrix_->columns(); }
-  [[nodiscard]] Arithmetic arithmetic() const override { return Arithmetic::exact; }
   void apply(Vector& out, const Vector& x, const Poll& poll) const override;
   void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
 
@@ -66,7 +63,6 @@ class RnsProducts final : public MatrixProducts {
               const std::uint64_t* residues, const RnsBasis::View& basis, std::int64_t exponent,
               Workspace& workspace) const;
 
-  std::shared_ptr<const Matrix> matrix_;
   const RnsKernels& kernels_;
   Grid grid_;
   std::size_t padded_rows_;

@@ -35,7 +35,7 @@ void write_number(std::uint64_t* out, std::size_t stride, std::size_t n_limbs, m
 
 SequentialProducts::SequentialProducts(std::shared_ptr<const Matrix> matrix, bool vectorised,
                                        unsigned threads)
-    : matrix_(std::move(matrix)),
+    : DenseProducts(std::move(matrix), Arithmetic::sequential),
       usable_(vectorised && grid_of(matrix_->entries()).finite),
       matrix_limbs_(usable_ ? significand_limbs(matrix_->entries()) : 0),
       pool_(threads),

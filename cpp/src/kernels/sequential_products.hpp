@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "aligned.hpp"
-#include "mpsharp/kernels/products.hpp"
+#include "dense_products.hpp"
 #include "reference.hpp"
 #include "sequential_kernels.hpp"
 #include "thread_pool.hpp"
@@ -16,14 +16,11 @@ namespace mpsharp {
 /// as MPFR would. The matrix is packed for apply and for apply_transposed when either is first
 /// called. Calls that the kernel cannot serve (more than 1040 bits, operands with more bits than
 /// the result's limbs hold, NaN, infinities, exponents beyond ±2^28) go to the reference.
-class SequentialProducts final : public MatrixProducts {
+class SequentialProducts final : public DenseProducts {
  public:
   /// @param vectorised use the IFMA kernel where it can serve; without, only threads are gained.
   SequentialProducts(std::shared_ptr<const Matrix> matrix, bool vectorised, unsigned threads);
 
-  [[nodiscard]] std::size_t rows() const override { return matrix_->rows(); }
-  [[nodiscard]] std::size_t columns() const override { return matrix_->columns(); }
-  [[nodiscard]] Arithmetic arithmetic() const override { return Arithmetic::sequential; }
   void apply(Vector& out, const Vector& x, const Poll& poll) const override;
   void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
 
@@ -43,7 +40,6 @@ class SequentialProducts final : public MatrixProducts {
   void scalar_product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
   void pack(Packed& packed, std::size_t limbs, bool transposed, const Poll& poll) const;
 
-  std::shared_ptr<const Matrix> matrix_;
   bool usable_;               ///< vectorised, all entries finite, exponents small
   std::size_t matrix_limbs_;  ///< limbs of 52 bits that hold any entry's significand
 

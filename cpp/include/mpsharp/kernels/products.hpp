@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 
 #include "mpsharp/array.hpp"
 #include "mpsharp/poll.hpp"
@@ -34,6 +36,15 @@ class MatrixProducts {
   virtual void apply(Vector& out, const Vector& x, const Poll& poll) const = 0;
   /// out_j <- dot(column j, x), rows in index order.
   virtual void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const = 0;
+  /// The same for the matrix whose rows are those with these indices, in this order; an index may
+  /// occur more than once. out_i <- dot(row rows[i], x).
+  /// @throws ShapeError if the lengths do not fit or an index is not below rows().
+  virtual void apply_rows(Vector& out, const Vector& x, std::span<const std::size_t> rows,
+                          const Poll& poll) const = 0;
+  /// out_j <- the dot product of column j of these rows, in their order, with z, which has one
+  /// entry for each of them.
+  virtual void apply_transposed_rows(Vector& out, const Vector& z,
+                                     std::span<const std::size_t> rows, const Poll& poll) const = 0;
 
  protected:
   MatrixProducts() = default;
