@@ -23,6 +23,7 @@ from mpsharp.formats import Format
 from mpsharp.optimizers import GD
 from mpsharp.problems import Problem
 from mpsharp.store import load
+from mpsharp.theory import blowup_bits, catapult_step, precision_horizon
 from mpsharp.training import compare, run
 from mpsharp.trajectory import Trajectory
 
@@ -46,10 +47,13 @@ __all__ = [
     "Trajectory",
     "UnknownNameError",
     "__version__",
+    "blowup_bits",
+    "catapult_step",
     "compare",
     "datasets",
     "initialization",
     "load",
+    "precision_horizon",
     "problems",
     "run",
     "show_config",

@@ -18,6 +18,7 @@ from mpsharp.theory.one_step import (
     imbalance_change_terms,
     sgd_imbalance_change,
 )
+from mpsharp.theory.precision import blowup_bits, catapult_step, growth_bits, precision_horizon
 from mpsharp.theory.singular import Spectrum, spectrum
 from mpsharp.theory.summary import report
 
@@ -26,11 +27,14 @@ __all__ = [
     "ImbalanceTerms",
     "ReducedDynamics",
     "Spectrum",
+    "blowup_bits",
     "border_norm",
+    "catapult_step",
     "converged_sharpness_bounds",
     "dataset_difficulty",
     "difficulty_digits",
     "gd_imbalance_change",
+    "growth_bits",
     "imbalance_change_terms",
     "imbalance_root",
     "imbalance_threshold",
@@ -40,6 +44,7 @@ __all__ = [
     "minimizer",
     "minimizer_sharpness",
     "minimizer_sharpness_bounds",
+    "precision_horizon",
     "predicted_sharpness",
     "reduced_dynamics",
     "report",
