@@ -145,6 +145,8 @@ void register_arrays(py::module_& m) {
             return out;
           },
           py::arg("values"), py::arg("bits"), "One rounding to nearest for each entry.")
+      .def_property_readonly(
+          "entries", [](const Matrix& x) { return Vector(x.entries()); }, "A copy, row by row.")
       .def_property_readonly("shape",
                              [](const Matrix& x) { return py::make_tuple(x.rows(), x.columns()); })
       .def_property_readonly("bits", [](const Matrix& x) { return x.bits().value(); });

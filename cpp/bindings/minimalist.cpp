@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "bindings.hpp"
-#include "kernels/paths.hpp"
 #include "mpsharp/error.hpp"
 #include "mpsharp/spectrum/gram.hpp"
 #include "mpsharp/steppers.hpp"
@@ -24,14 +23,6 @@ Arithmetic arithmetic_from(const std::string& name) {
   if (name == "sequential") return Arithmetic::sequential;
   if (name == "exact") return Arithmetic::exact;
   throw ShapeError("arithmetic: expected sequential or exact, got " + name);
-}
-
-/// The kernels of this name, for tests and benchmarks that compare them in one process.
-KernelPath path_from(const std::string& name) {
-  for (const KernelPath path : {KernelPath::ifma, KernelPath::portable, KernelPath::reference}) {
-    if (name == name_of(path) && can_run(path)) return path;
-  }
-  throw ShapeError("kernels: none named " + name + " on this machine");
 }
 
 Mpfr scalar(const Vector& x, const char* what) {
@@ -64,15 +55,6 @@ std::vector<std::size_t> indices(const RowIndices& rows) {
   return out;
 }
 
-/// Runs `work` with MPFR's default state, without the GIL, under a signal poll.
-template <typename Work>
-auto without_gil(Work work) {
-  const py::gil_scoped_release release;
-  const MpfrScope scope;
-  const Poll poll = signal_poll();
-  return work(poll);
-}
-
 /// A data matrix with the products that a run and its observations need. Exact products are shared.
 struct Data {
   std::shared_ptr<Matrix> X;
@@ -99,6 +81,13 @@ std::optional<Mpfr> optional_scalar(const Vector* x) {
 }
 
 }  // namespace
+
+KernelPath path_from(const std::string& name) {
+  for (const KernelPath path : {KernelPath::ifma, KernelPath::portable, KernelPath::reference}) {
+    if (name == name_of(path) && can_run(path)) return path;
+  }
+  throw ShapeError("kernels: none named " + name + " on this machine");
+}
 
 void register_minimalist(py::module_& m) {
   py::class_<Data>(m, "Data", "A data matrix prepared for products in one arithmetic.")

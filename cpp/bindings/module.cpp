@@ -63,5 +63,6 @@ PYBIND11_MODULE(_core, m) {
       },
       "Kernels chosen and available, and features of the processor.");
   register_arrays(m);
+  register_matmul(m);
   register_minimalist(m);
 }

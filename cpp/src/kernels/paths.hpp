@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "mpsharp/kernels/matmul.hpp"
 #include "mpsharp/kernels/products.hpp"
 
 namespace mpsharp {
@@ -28,5 +29,9 @@ const char* name_of(KernelPath path) noexcept;
 std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
                                                     Arithmetic arithmetic, unsigned threads,
                                                     KernelPath path);
+
+/// As multiply, likewise.
+void multiply(Matrix& out, const Operand& a, const Operand& b, unsigned threads, const Poll& poll,
+              KernelPath path);
 
 }  // namespace mpsharp

@@ -1,37 +1,16 @@
 #include <cmath>
 
+#include "portable_words.hpp"
 #include "rns_kernels.hpp"
 
 namespace mpsharp {
 
 namespace {
 
-__extension__ typedef unsigned __int128 Wide;
 __extension__ typedef __int128 SignedWide;
 
 constexpr std::size_t lanes = RnsKernels::lanes;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
-constexpr std::uint64_t two51 = std::uint64_t{1} << 51;
-
-/// value mod p = 2^51 - c, in [0, p). @pre value < 2^115, c < 2^18
-///
-/// 2^51 = c, so folding the bits from 51 up leaves less than 2^64 * 2^18 + 2^51 < 2^83, then less
-/// than 2^32 * 2^18 + 2^51 < 2 p.
-inline std::uint64_t reduce(Wide value, std::uint64_t c) {
-  constexpr std::uint64_t mask = two51 - 1;
-  const std::uint64_t p = two51 - c;
-  value = (static_cast<std::uint64_t>(value) & mask) +
-          static_cast<Wide>(static_cast<std::uint64_t>(value >> 51)) * c;
-  const std::uint64_t r =
-      (static_cast<std::uint64_t>(value) & mask) + static_cast<std::uint64_t>(value >> 51) * c;
-  return r >= p ? r - p : r;
-}
-
-inline std::uint64_t add_mod(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
-  const std::uint64_t p = two51 - c;
-  const std::uint64_t sum = a + b;
-  return sum >= p ? sum - p : sum;
-}
 
 void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basis,
               std::size_t first, std::size_t last, const std::uint64_t* limbs, std::size_t n_limbs,
