@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "mpsharp/kernels/matmul.hpp"
 #include "mpsharp/models/minimalist.hpp"
 #include "mpsharp/spectrum/arrow.hpp"
 
@@ -23,23 +24,10 @@ bool finite(const Vector& x) {
 }
 
 /// A, each entry rounded once from the exact dot product of two rows or columns of X.
-Matrix gram_matrix(const MatrixProducts& X, const Matrix& data, bool rows, Bits bits,
-                   const Poll& poll) {
-  const std::size_t k = rows ? data.rows() : data.columns();
+Matrix gram_matrix(const Matrix& X, bool rows, Bits bits, unsigned threads, const Poll& poll) {
+  const std::size_t k = rows ? X.rows() : X.columns();
   Matrix a(k, k, bits);
-  Vector line(rows ? data.columns() : data.rows(), data.bits());
-  Vector products(k, bits);
-  for (std::size_t i = 0; i < k; ++i) {
-    for (std::size_t j = 0; j < line.size(); ++j) {
-      mpfr_set(line[j], rows ? data(i, j) : data(j, i), MPFR_RNDN);
-    }
-    if (rows) {
-      X.apply(products, line, poll);
-    } else {
-      X.apply_transposed(products, line, poll);
-    }
-    copy(a.row(i), products);
-  }
+  multiply(a, Operand(X, !rows), Operand(X, rows), threads, poll);
   return a;
 }
 
@@ -88,7 +76,7 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
       rows_(data.rows() <= data.columns()),
       rank_(rank),
       form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)} {
-  auto a = std::make_shared<Matrix>(gram_matrix(*X_, data, rows_, bits, poll));
+  auto a = std::make_shared<Matrix>(gram_matrix(data, rows_, bits, threads, poll));
   form_ = tridiagonalize(*a, poll);
   gram_ = make_products(a, Arithmetic::exact, threads);
   q_ = make_products(std::make_shared<Matrix>(form_.q), Arithmetic::exact, threads);
