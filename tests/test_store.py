@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpsharp import GD, OutputError, Problem, StoreError, Trajectory, load, problems, run
-from mpsharp.store import write_atomically
+from mpsharp.output import write_file
 from synthetic import trajectory
 
 
@@ -259,9 +259,9 @@ def test_interrupted_between_the_two_files(folder, monkeypatch):
     def crash(path: Path, data: bytes) -> None:
         if path.name == "config.json":
             raise KeyboardInterrupt
-        write_atomically(path, data)
+        write_file(path, data)
 
-    monkeypatch.setattr("mpsharp.store.write_atomically", crash)
+    monkeypatch.setattr("mpsharp.store.write_file", crash)
     with pytest.raises(KeyboardInterrupt):
         trajectory([1], [1]).save(folder)
     with pytest.raises(StoreError, match="altered"):
@@ -285,7 +285,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch, where):
         monkeypatch.setattr(Path, "replace", fail)
     data: Any = b"new" if where != "write" else 3
     with pytest.raises((OSError, TypeError)):
-        write_atomically(path, data)
+        write_file(path, data)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"old"
 

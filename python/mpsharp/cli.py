@@ -208,12 +208,12 @@ def theory(
 
 @app.command()
 def paper(
-    names: Annotated[list[str], typer.Argument(help="list, all, or figures: fig06 fig27 fig28 fig29.")],
+    names: Annotated[list[str], typer.Argument(help="list, all, or names from the list: fig28 table02.")],
     out: OutOption = Path("mpsharp-paper"),
     seed: SeedOption = 0,
     full: Annotated[bool, typer.Option("--full", help="The paper's sizes, where they take longer.")] = False,
 ) -> None:
-    """Draw figures of the paper: picture, numbers as CSV, and a manifest that repeats them."""
+    """Make figures and tables of the paper: pictures, numbers as CSV, and a manifest that repeats them."""
     from mpsharp.paper import registry
 
     if names == ["list"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mpsharp.errors import OutputError, check_name
+from mpsharp.errors import check_name
+from mpsharp.output import write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +61,7 @@ def colours(count: int) -> list[Any]:
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure; the ending of `path` chooses the kind of file.
+    """Write a figure, whole or not at all; the ending of `path` chooses the kind of file.
 
     Raises
     ------
@@ -69,11 +71,10 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         The file cannot be written.
     """
     kinds = sorted(figure.canvas.get_supported_filetypes())
-    check_name("kind of picture", Path(path).suffix.removeprefix(".").lower(), kinds)
-    try:
-        figure.savefig(path, dpi=160)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error}") from error
+    kind = check_name("kind of picture", Path(path).suffix.removeprefix(".").lower(), kinds)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=160, format=kind)
+    write_file(Path(path), picture.getvalue())
 
 
 def log_axis(axes: Axes, log10_values: Sequence[npt.NDArray[np.float64]]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import secrets
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,6 +16,7 @@ from mpsharp.errors import MpsharpError, OutputError, StoreError
 from mpsharp.exact import ExactArray, exact_text
 from mpsharp.formats import Format
 from mpsharp.optimizers import from_config
+from mpsharp.output import write_file
 from mpsharp.problems import Problem
 from mpsharp.trajectory import Trajectory
 
@@ -81,10 +80,10 @@ def save(trajectory: Trajectory, path: str | Path) -> Path:
     manifest["manifest_sha256"] = _manifest_sha256(manifest)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / ARRAYS, payload)
-        write_atomically(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False).encode())
     except OSError as error:
         raise OutputError(f"cannot write to {str(folder)!r}: {error}") from error
+    write_file(folder / ARRAYS, payload)
+    write_file(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False).encode())
     return folder
 
 
@@ -150,24 +149,3 @@ def _manifest_sha256(manifest: dict[str, Any]) -> str:
     """Hash of the contents, whatever their order and spacing, but for the hash itself."""
     contents = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is either the old one or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # same folder; the user's file mode
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

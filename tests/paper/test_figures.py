@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import importlib
 import json
 
 import pytest
@@ -31,19 +33,20 @@ def toy(monkeypatch):
         monkeypatch.setattr(module, "configs", configs)
 
     for name in ("fig06", "fig27", "fig28"):
-        shorten(registry.FIGURES[name])
+        shorten(importlib.import_module(f"mpsharp.paper.{name}"))
 
 
 @pytest.mark.parametrize("name", ["fig06", "fig27", "fig28"])
 def test_figure_writes_picture_numbers_and_manifest(name, toy, tmp_path):
-    manifest = base.produce(registry.FIGURES[name], tmp_path, seed=4)
+    manifest = registry.EXHIBITS[name].produce(tmp_path, seed=4)
     assert manifest == json.loads((tmp_path / f"{name}.json").read_text())
     assert manifest["seed"] == 4
     assert manifest["status"] == "made"
     assert manifest["seconds"] > 0
     assert manifest["versions"]["mpfr"]
-    for file in manifest["files"]:
+    for file, digest in manifest["files"].items():
         assert (tmp_path / file).stat().st_size > 100
+        assert hashlib.sha256((tmp_path / file).read_bytes()).hexdigest() == digest
     with (tmp_path / f"{name}_curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["run"] for row in rows} == set(manifest["runs"])
@@ -64,14 +67,14 @@ def test_figures_without_data_are_skipped_and_say_so(no_data, tmp_path):
 
 def test_one_figure_without_data_is_an_error(no_data, tmp_path):
     with pytest.raises(DatasetError, match="cifar10-cat-dog"):
-        base.produce(registry.FIGURES["fig29"], tmp_path)
+        registry.EXHIBITS["fig29"].produce(tmp_path)
 
 
 def test_unwritable_folder_before_any_work(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(base, "run", None)
     with pytest.raises(OutputError, match="expected a folder to write to"):
-        base.produce(registry.FIGURES["fig06"], tmp_path / "file" / "figures")
+        registry.EXHIBITS["fig06"].produce(tmp_path / "file" / "figures")
     with pytest.raises(OutputError, match="expected a folder to write to"):
         registry.produce_all(["all"], tmp_path / "file", report=lambda line: None)
 
@@ -80,11 +83,11 @@ def test_unwritable_folder_before_any_work(tmp_path, monkeypatch):
 def test_a_file_that_cannot_be_written_in_the_end(lost, toy, tmp_path):
     (tmp_path / lost).mkdir()
     with pytest.raises(OutputError, match=rf"cannot write .*{lost}"):
-        base.produce(registry.FIGURES["fig06"], tmp_path)
+        registry.EXHIBITS["fig06"].produce(tmp_path)
 
 
 def test_numbers_in_the_files_are_those_of_the_run(toy, tmp_path):
-    manifest = base.produce(registry.FIGURES["fig28"], tmp_path)
+    manifest = registry.EXHIBITS["fig28"].produce(tmp_path)
     config = manifest["runs"]["256 bits"]
     problem = problems.from_recipe(config["problem"])
     again = mpsharp.run(problem, bits=256, steps=config["steps"], record_every=config["record_every"])
@@ -99,12 +102,15 @@ def test_numbers_in_the_files_are_those_of_the_run(toy, tmp_path):
     assert float(row["last_log2_loss"]) == again.log2_loss[-1]
 
 
-def test_listing_names_every_figure():
+def test_listing_names_every_exhibit():
     text = registry.listing()
-    for name, module in registry.FIGURES.items():
+    for name, one in registry.EXHIBITS.items():
+        assert name == one.name
         assert name in text
-        assert module.TITLE in text
-        assert module.STATEMENT
+        assert one.title in text
+        assert one.statement
+        assert one.minutes > 0
+    assert "tables 5 to 7" in text
 
 
 def test_unknown_figure_before_any_work(tmp_path):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mpsharp import ConfigurationError, UnknownNameError, theory
+from mpsharp import ConfigurationError, DatasetError, UnknownNameError, datasets, theory
 from mpsharp.datasets import Dataset
-from mpsharp.paper import tables
+from mpsharp.paper import numbered, printed, quantities, registry, subsets, tables
 
 # Mean(standard deviation) over 200, 200, 100, 50 subsets of 1633 cats and dogs, computed independently.
 REFERENCE_SUBSETS = {100: 200, 300: 200, 500: 100, 1000: 50}
@@ -63,7 +64,7 @@ def check_against_reference(collected, n):
 
 
 def check_against_paper(collected):
-    for name in tables.TABLES:
+    for name in tables.CONTENTS:
         for row in tables.table(name, "cifar10-cat-dog", collected).rows():
             if row["paper_mean"] is not None:
                 # The figures with one or two digits (0.15) are rounded by up to 3 %.
@@ -71,7 +72,7 @@ def check_against_paper(collected):
 
 
 def test_cats_and_dogs_at_the_smaller_sizes(cats_and_dogs):
-    collected = tables.collect(cats_and_dogs, [100, 300], subsets=20)
+    collected = quantities.collect(cats_and_dogs, [100, 300], subsets=20)
     for n in collected:
         check_against_reference(collected, n)
     check_against_paper(collected)
@@ -79,7 +80,7 @@ def test_cats_and_dogs_at_the_smaller_sizes(cats_and_dogs):
 
 @pytest.mark.slow
 def test_cats_and_dogs_as_in_the_paper(cats_and_dogs):
-    collected = tables.collect(cats_and_dogs)
+    collected = quantities.collect(cats_and_dogs)
     for n in collected:
         check_against_reference(collected, n)
     check_against_paper(collected)
@@ -89,7 +90,7 @@ def test_cats_and_dogs_as_in_the_paper(cats_and_dogs):
 def test_quantities_are_those_of_the_theory(shape):
     rng = np.random.default_rng(2)
     X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
-    values = tables.quantities(X, y)
+    values = quantities.quantities(X, y)
     alpha, beta = (3 * shape[1]) ** -0.5, 3**-0.5
     start = theory.initial_sharpness_bounds(X, y, alpha, beta)
     end = theory.converged_sharpness_bounds(X, y, alpha, beta)
@@ -102,7 +103,7 @@ def test_quantities_are_those_of_the_theory(shape):
         "converged_lower": end.lower,
         "converged_gap": end.upper - end.lower,
     }
-    for depth in tables.DEPTHS:
+    for depth in quantities.DEPTHS:
         lower, upper = theory.minimizer_sharpness_bounds(X, y, depth)
         expected |= {
             f"predicted_{depth}": theory.predicted_sharpness(X, y, depth),
@@ -121,19 +122,19 @@ def test_quantities_are_those_of_the_theory(shape):
 def test_ill_conditioned_data_takes_the_singular_vectors():
     X, y = np.diag([1.0, 1e-5]), np.array([0.0, 1.0])
     # From XXᵀ, whose smallest eigenvalue is 1e-10, it would be good to 1e-6.
-    assert tables.quantities(X, y)["difficulty"] == pytest.approx(1e10, rel=1e-15)
+    assert quantities.quantities(X, y)["difficulty"] == pytest.approx(1e10, rel=1e-15)
 
 
 def test_more_subsets_leave_the_first_ones_alone(made_up):
-    few = tables.collect(made_up, [6, 4], subsets=2, seed=3)
-    more = tables.collect(made_up, [4], subsets=4, seed=3)
+    few = quantities.collect(made_up, [6, 4], subsets=2, seed=3)
+    more = quantities.collect(made_up, [4], subsets=4, seed=3)
     assert few[4]["difficulty"].tolist() == more[4]["difficulty"][:2].tolist()
-    other = tables.collect(made_up, [4], subsets=2, seed=4)
+    other = quantities.collect(made_up, [4], subsets=2, seed=4)
     assert few[4]["difficulty"].tolist() != other[4]["difficulty"].tolist()
 
 
 def test_cells_hold_mean_and_deviation(made_up):
-    collected = tables.collect(made_up, [4, 6], subsets=5)
+    collected = quantities.collect(made_up, [4, 6], subsets=5)
     cell = tables.table("difficulty", "made-up", collected).cells["Q"][6]
     values = collected[6]["difficulty"]
     assert (cell.mean, cell.deviation, cell.count) == (values.mean(), values.std(ddof=1), 5)
@@ -163,10 +164,10 @@ def test_text_csv_and_latex():
 
 def test_what_the_paper_prints_is_complete():
     # Four sizes of everything but σ₁²/n; the difficulty is printed for three.
-    for dataset, printed in tables.PRINTED.items():
-        keys = {key for _, rows in tables.TABLES.values() for _, key in rows} - {"top_eigenvalue"}
-        assert printed.keys() == keys, dataset
-        assert {key for key, line in printed.items() if len(line) == 3} == {"difficulty"}
+    for dataset, lines in printed.PRINTED.items():
+        keys = {key for _, rows in tables.CONTENTS.values() for _, key in rows} - {"top_eigenvalue"}
+        assert lines.keys() == keys, dataset
+        assert {key for key, line in lines.items() if len(line) == 3} == {"difficulty"}
 
 
 def test_mistakes_are_named(made_up):
@@ -175,6 +176,75 @@ def test_mistakes_are_named(made_up):
     with pytest.raises(ConfigurationError, match="at least one size"):
         tables.table("gap", "made-up", {})
     with pytest.raises(ConfigurationError, match="subsets"):
-        tables.collect(made_up, [4], subsets=1)
+        quantities.collect(made_up, [4], subsets=1)
     with pytest.raises(ConfigurationError, match="even number from 2 to 20"):
-        tables.collect(made_up, [22])
+        quantities.collect(made_up, [22])
+
+
+# --- tables by number -----------------------------------------------------------------------------------
+
+
+def test_the_papers_numbers():
+    # Tables 1 to 4 in Sections 4 and 5, 8 to 15 in Appendix C; 5 to 7 need wide networks.
+    assert [one.number for one in numbered.TABLES] == [1, 2, 3, 4, *range(8, 13), 14, 15]
+    for one in numbered.TABLES:
+        assert registry.EXHIBITS[one.name].title == one.title
+
+
+@pytest.fixture
+def small(made_up, monkeypatch):
+    """Twenty made-up samples under the name of the cats and dogs, and sizes that they allow."""
+    twenty = replace(made_up, name="cifar10-cat-dog")
+
+    def load(name):
+        if name == twenty.name:
+            return twenty
+        raise DatasetError(f"{name}: no data")
+
+    monkeypatch.setattr(datasets, "load", load)
+    monkeypatch.setattr(numbered, "SIZES", (4, 20, 30))
+
+
+def test_a_numbered_table_as_text_csv_and_latex(small, tmp_path):
+    lines = []
+    manifest = registry.EXHIBITS["table11"].produce(tmp_path, report=lines.append)
+    assert list(manifest["files"]) == ["table11.txt", "table11.csv", "table11.tex"]
+    text = (tmp_path / "table11.txt").read_text()
+    assert text.startswith("Table 11: Lower bound of Theorem 5.6, cifar10-cat-dog\n")
+    assert "svhn-3-5: skipped: no data" in text
+    assert "at most 20 samples" in text
+    assert all(line in "\n".join(lines) for line in text.splitlines())
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "table11.csv").read_text())))
+    assert [(row["n_samples"], row["count"]) for row in rows] == [("4", "50"), ("20", "50"), ("30", "0")]
+    assert rows[2]["mean"] == ""
+    assert "tabular" in (tmp_path / "table11.tex").read_text()
+
+
+def test_tables_share_what_was_collected(small, tmp_path, monkeypatch):
+    first = registry.EXHIBITS["table11"].produce(tmp_path)
+    kept = {path: path.read_bytes() for path in (tmp_path / "subsets").iterdir()}
+    assert len(kept) == 2
+    calls = []
+    collect = subsets.collect
+
+    def counted(dataset, sizes, **options):
+        calls.append(sizes)
+        return collect(dataset, sizes, **options)
+
+    monkeypatch.setattr(subsets, "collect", counted)
+    registry.EXHIBITS["table01"].produce(tmp_path)
+    again = registry.EXHIBITS["table11"].produce(tmp_path)
+    assert calls == []
+    assert again["files"] == first["files"]
+    # Another seed, and a damaged file, are computed anew.
+    registry.EXHIBITS["table11"].produce(tmp_path, seed=1)
+    assert calls == [[4], [20]]
+    for path, contents in kept.items():
+        path.write_bytes(contents[:100])
+    assert registry.EXHIBITS["table11"].produce(tmp_path)["files"] == first["files"]
+    assert len(calls) == 4
+
+
+def test_a_table_without_any_data(no_data, tmp_path):
+    with pytest.raises(DatasetError, match="cifar10-cat-dog: no data"):
+        registry.EXHIBITS["table02"].produce(tmp_path)

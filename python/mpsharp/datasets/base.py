@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,19 @@ class Dataset:
                 f"got {len(self.labels)} labels of values {np.unique(self.labels).tolist()}"
             )
 
+    @property
+    def largest_subset(self) -> int:
+        """How many samples can be drawn in balance: twice the smaller class."""
+        return 2 * int(min(np.sum(self.labels == 1), np.sum(self.labels == -1)))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of samples and labels by value."""
+        digest = hashlib.sha256(f"{self.samples.shape}{self.samples.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(self.samples).tobytes())
+        digest.update(self.labels.astype(np.int8).tobytes())
+        return digest.hexdigest()
+
     def balanced_subset(
         self, n: int, rng: np.random.Generator
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -55,7 +70,7 @@ class Dataset:
         y : float64 array, shape (n,), ±1
         """
         sizes = {sign: int(np.sum(self.labels == sign)) for sign in (1, -1)}
-        largest = 2 * min(sizes.values())
+        largest = self.largest_subset
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 2 or n % 2 or n > largest:
             raise ConfigurationError(
                 f"n: expected an even number from 2 to {largest} ({self.name} has {sizes[1]} "

@@ -1,1 +1,1 @@
-"""The figures of the paper, one module each; `registry` lists them."""
+"""The figures and tables of the paper, one module each; `registry` lists them."""

@@ -1,13 +1,10 @@
-"""What a figure is made of, and how it is written: picture, numbers, manifest."""
+"""What a figure is made of, and how it is written: picture and numbers."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -16,10 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mpsharp._text import decimal_text
-from mpsharp._version import versions
-from mpsharp.errors import OutputError
-from mpsharp.output import writable_folder
-from mpsharp.store import write_atomically
+from mpsharp.paper.exhibit import Exhibit
+from mpsharp.paper.files import write_csv
 from mpsharp.training import run
 
 if TYPE_CHECKING:
@@ -66,44 +61,53 @@ def summarise(results: Mapping[str, Trajectory]) -> dict[str, Curve]:
     }
 
 
-def produce(
+def exhibit(figure: ModuleType) -> Exhibit:
+    """Describe a module of `mpsharp.paper` that has NAME, TITLE, STATEMENT, DATA and MINUTES.
+
+    Its own ``make`` makes it, if it has one (see `mpsharp.paper.exhibit.Make`), else `make_figure`.
+    """
+    return Exhibit(
+        name=figure.NAME,
+        title=figure.TITLE,
+        statement=figure.STATEMENT,
+        data=figure.DATA,
+        minutes=figure.MINUTES,
+        make=getattr(figure, "make", None) or partial(make_figure, figure),
+    )
+
+
+def make_figure(
     figure: ModuleType,
-    out: str | Path,
+    folder: Path,
     *,
     full: bool = False,
     seed: int = 0,
     progress: bool | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Compute one figure and write ``NAME.png``, ``NAME.pdf``, two CSV files and ``NAME.json``.
+    """Compute one figure and write ``NAME.png``, ``NAME.pdf`` and two CSV files.
 
     ``NAME_curves.csv`` has every drawn point (loss as decimal text, so that nothing underflows),
-    ``NAME_summary.csv`` one row per run, ``NAME.json`` what repeats it.
+    ``NAME_summary.csv`` one row per run.
 
     Parameters
     ----------
-    figure : a module of `mpsharp.paper` with NAME, configs(full, seed) and plot(summary).
-    out : folder to write to; checked before anything is computed.
-    full : the paper's sizes where they take long.
-    seed : of data and starting points.
-    progress : as for `mpsharp.run`.
-    report : called with a line of text per finished run.
+    figure : a module with NAME, configs(full, seed) and plot(summary).
+    folder, full, seed, progress, report : as for `mpsharp.paper.exhibit.Make`.
 
     Returns
     -------
     dict
-        The manifest.
+        "runs", the configuration of each, which repeats it, and "files".
 
     Raises
     ------
     OutputError
-        `out` cannot be written to.
+        A file cannot be written.
     DatasetError
         The data that the figure needs is absent.
     """
-    folder = writable_folder(out)
     name: str = figure.NAME
-    started = time.perf_counter()
     asked: dict[str, Run] = figure.configs(full=full, seed=seed)
     results = {}
     for label, wanted in asked.items():
@@ -116,41 +120,12 @@ def produce(
 
     save_figure(picture, folder / f"{name}.png")
     save_figure(picture, folder / f"{name}.pdf")
-    _write_csv(folder / f"{name}_curves.csv", _points(summary))
-    _write_csv(folder / f"{name}_summary.csv", [{"run": label, **c.row} for label, c in summary.items()])
-    manifest = {
-        "figure": name,
-        "title": figure.TITLE,
-        "statement": figure.STATEMENT,
-        "status": "made",
-        "full": full,
-        "seed": seed,
+    write_csv(folder / f"{name}_curves.csv", _points(summary))
+    write_csv(folder / f"{name}_summary.csv", [{"run": label, **c.row} for label, c in summary.items()])
+    return {
         "runs": {label: dict(curve.config) for label, curve in summary.items()},
         "files": [f"{name}{end}" for end in (".png", ".pdf", "_curves.csv", "_summary.csv")],
-        "versions": versions(),
-        "seconds": time.perf_counter() - started,
     }
-    write_manifest(folder, manifest)
-    return manifest
-
-
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write ``NAME.json``, NAME being the manifest's "figure".
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written.
-    """
-    text = json.dumps(manifest, indent=2, ensure_ascii=False)
-    _write(folder / f"{manifest['figure']}.json", text)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error}") from error
 
 
 def _points(summary: Mapping[str, Curve]) -> list[dict[str, Any]]:
@@ -165,11 +140,3 @@ def _points(summary: Mapping[str, Curve]) -> list[dict[str, Any]]:
         for label, curve in summary.items()
         for step, log2_loss, sharpness in zip(curve.step, curve.log2_loss, curve.sharpness, strict=True)
     ]
-
-
-def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    _write(path, text.getvalue())

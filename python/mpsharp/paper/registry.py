@@ -1,24 +1,33 @@
-"""Every figure there is, and making several of them."""
+"""Every figure and table there is, and making several of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import ModuleType
 
 from mpsharp._text import text_table
 from mpsharp.errors import DatasetError, check_name
 from mpsharp.output import writable_folder
-from mpsharp.paper import fig06, fig27, fig28, fig29
-from mpsharp.paper.base import produce, write_manifest
+from mpsharp.paper import fig06, fig27, fig28, fig29, numbered
+from mpsharp.paper.base import exhibit
+from mpsharp.paper.exhibit import Exhibit
+from mpsharp.paper.files import write_manifest
 
-FIGURES: dict[str, ModuleType] = {module.NAME: module for module in (fig06, fig27, fig28, fig29)}
+_FIGURES = (
+    fig06,
+    fig27,
+    fig28,
+    fig29,
+)
+EXHIBITS: dict[str, Exhibit] = {
+    one.name: one for one in [*map(exhibit, _FIGURES), *(table.exhibit() for table in numbered.TABLES)]
+}
 
 
 def listing() -> str:
-    """Return the figures as a table: name, what it shows, data, rough minutes."""
-    rows = [(name, m.TITLE, m.DATA, f"{m.MINUTES:g}") for name, m in FIGURES.items()]
-    return text_table(("name", "shows", "data", "minutes"), rows)
+    """Return the exhibits as a table: name, what it shows, data, rough minutes."""
+    rows = [(e.name, e.title, e.data, f"{e.minutes:g}") for e in EXHIBITS.values()]
+    return text_table(("name", "shows", "data", "minutes"), rows) + f"\n{numbered.NOT_MADE}"
 
 
 def produce_all(
@@ -30,42 +39,43 @@ def produce_all(
     progress: bool | None = None,
     report: Callable[[str], None] = print,
 ) -> list[str]:
-    """Make several figures; those without data are reported and skipped.
+    """Make several exhibits; those without data are reported and skipped.
 
-    The manifest of a skipped figure, ``NAME.json``, has the status "skipped" and the reason.
+    The manifest of a skipped one, ``NAME.json``, has the status "skipped" and the reason.
 
     Parameters
     ----------
-    names : names of figures, or "all".
-    out, full, seed, progress : as for `mpsharp.paper.base.produce`.
+    names : names of exhibits, or "all".
+    out, full, seed, progress : as for `mpsharp.paper.exhibit.Exhibit.produce`.
     report : called with each line of text for the user.
 
     Returns
     -------
     list of str
-        The figures that were skipped.
+        Those that were skipped.
 
     Raises
     ------
     UnknownNameError
-        A name that is no figure's; before anything is computed.
+        A name that is no exhibit's; before anything is computed.
     OutputError
         `out` cannot be written to; before anything is computed.
     """
     wanted = list(names)
-    chosen = list(FIGURES) if wanted == ["all"] else [check_name("figure", n, FIGURES) for n in wanted]
+    if wanted != ["all"]:
+        wanted = [check_name("figure or table", name, EXHIBITS) for name in wanted]
+    chosen = list(EXHIBITS) if wanted == ["all"] else wanted
     folder = writable_folder(out)
     skipped = []
     for name in chosen:
+        one = EXHIBITS[name]
         try:
-            manifest = produce(FIGURES[name], folder, full=full, seed=seed, progress=progress, report=report)
+            manifest = one.produce(folder, full=full, seed=seed, progress=progress, report=report)
         except DatasetError as error:
             skipped.append(name)
-            title = FIGURES[name].TITLE
-            write_manifest(
-                folder, {"figure": name, "title": title, "status": "skipped", "reason": str(error)}
-            )
+            write_manifest(folder, {**one.describe(), "status": "skipped", "reason": str(error)})
             report(f"{name}: skipped: no data ({type(error).__name__}: {error})")
         else:
-            report(f"{name}: {folder / (name + '.png')} ({manifest['seconds']:.0f} s)")
+            first = next(iter(manifest["files"]))
+            report(f"{name}: {folder / first} ({manifest['seconds']:.0f} s)")
     return skipped
