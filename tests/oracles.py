@@ -221,3 +221,26 @@ def mpmath_run(
             [rn.sub(v[k], rn.mul(rn.mul(h, w[k]), q)) for k in range(len(v))],
         )
     return states
+
+
+def sgd_run(problem: Any, bits: int, batches: Any, *, arithmetic: str = "exact") -> OracleState:
+    """Parameters after one step of SGD for each batch of row indices, in their order."""
+    rn = Rounded(bits, arithmetic=arithmetic)
+    X = [[rn.enter(x) for x in row] for row in problem.X]
+    y, u, v = ([rn.enter(x) for x in part] for part in (problem.y, problem.u, problem.v))
+    h = rn.div(rn.enter(problem.optimizer.step_size), len(batches[0]))
+    for batch in batches:
+        part = [X[i] for i in batch]
+        s = [rn.dot(row, u) for row in part]
+        c = rn.product(v)
+        w = [rn.product(without(v, k)) for k in range(len(v))]
+        z = [rn.sub(rn.mul(c, si), y[i]) for si, i in zip(s, batch, strict=True)]
+        if not finite(z):
+            break
+        q = rn.dot(s, z)
+        g = [rn.dot([row[j] for row in part], z) for j in range(len(u))]
+        u, v = (
+            [rn.sub(u[j], rn.mul(rn.mul(h, c), g[j])) for j in range(len(u))],
+            [rn.sub(v[k], rn.mul(rn.mul(h, w[k]), q)) for k in range(len(v))],
+        )
+    return OracleState(None, u, v)

@@ -43,9 +43,26 @@ def test_run_writes_a_trajectory_that_its_options_explain(tmp_path):
     assert run.config["arithmetic"] == "sequential"
 
 
+def test_run_with_sgd(tmp_path):
+    done = mpsharp_command(
+        *("run", "--bits", "float64", "--n", "8", "--optimizer", "sgd", "--batch-size", "3", "--steps", "4"),
+        *("--sampling", "uniform", "--out", "o"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    run = mpsharp.load(tmp_path / "o" / "trajectory")
+    assert run.config["optimizer"] == run.problem.optimizer.config() | {
+        "name": "SGD",
+        "batch_size": 3,
+        "sampling": "uniform",
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        (["run", "--optimizer", "sgd"], "--batch-size"),
+        (["run", "--batch-size", "3"], "--optimizer sgd"),
         (["run", "--bits", "1"], "PrecisionError: bits"),
         (["run", "--depth", "1"], "depth: expected an integer of at least 2, got 1"),
         (["run", "--step-size", "-1"], "step_size"),

@@ -1,4 +1,4 @@
-"""GD: what it accepts, and what it writes down."""
+"""GD and SGD: what they accept, and what they write down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mpsharp.errors import ConfigurationError, UnknownNameError
 from mpsharp.exact import ExactArray
-from mpsharp.optimizers import GD, from_config
+from mpsharp.optimizers import GD, SGD, from_config
 
 STEP_SIZES = [0.1, np.float64(0.1), "0.1", " 2e-3 ", "1/8", 3, Fraction(3, 40), Decimal("0.7"), "1e-400"]
 
@@ -82,5 +82,32 @@ def test_step_size_far_outside_any_use():
 
 
 def test_unknown_optimizer():
-    with pytest.raises(UnknownNameError, match=r"optimizer: expected one of 'GD'; got 'Adam'"):
+    with pytest.raises(UnknownNameError, match=r"optimizer: expected one of 'GD', 'SGD'; got 'Adam'"):
         from_config({"name": "Adam", "step_size": 0.1})
+
+
+def test_config_of_sgd():
+    for optimizer in (SGD("1/3", 4), SGD(0.1, np.int64(7), sampling="uniform")):
+        assert from_config(json.loads(json.dumps(optimizer.config()))) == optimizer
+    assert SGD(0.1, 4).config()["sampling"] == "reshuffle"
+    assert SGD(0.1, 4).stability_limit == GD(0.1).stability_limit
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((0.1, 0), "batch_size: expected an integer of at least 1, got 0"),
+        ((0.1, 2.0), "batch_size"),
+        ((0.1, True), "batch_size"),
+        ((-0.1, 1), "step_size"),
+        ((0.1, 1, "sorted"), "unknown sampling: expected one of 'reshuffle', 'uniform'; got 'sorted'"),
+    ],
+)
+def test_bad_arguments_of_sgd(arguments, text):
+    with pytest.raises(ConfigurationError, match=text):
+        SGD(*arguments)
+
+
+def test_a_config_with_wrong_arguments():
+    with pytest.raises(ConfigurationError, match="expected the config of one"):
+        from_config({"name": "GD", "step_size": 0.1, "batch_size": 3})

@@ -198,4 +198,40 @@ void register_minimalist(py::module_& m) {
                              [](const GradientDescent& run) { return as_vector(run.loss()); })
       .def_property_readonly("u", [](const GradientDescent& run) { return Vector(run.u()); })
       .def_property_readonly("v", [](const GradientDescent& run) { return Vector(run.v()); });
+
+  py::class_<StochasticGradientDescent>(m, "StochasticGradientDescent",
+                                        "Stochastic gradient descent of the minimalist model.")
+      .def(py::init([](const Data& data, const Vector& y, const Vector& u, const Vector& v,
+                       const Vector& step_size, std::size_t batch_size, long epoch) {
+             return without_gil([&](const Poll&) {
+               auto model = std::make_shared<const Minimalist>(data.products, y, v.size() + 1);
+               return std::make_unique<StochasticGradientDescent>(
+                   std::move(model), u, v, scalar(step_size, "step_size"), batch_size, epoch);
+             });
+           }),
+           py::arg("data"), py::arg("y"), py::arg("u"), py::arg("v"), py::arg("step_size"),
+           py::arg("batch_size"), py::arg("epoch"))
+      .def(
+          "advance",
+          [](StochasticGradientDescent& run, const RowIndices& rows, double ceiling,
+             const Vector* stop_loss) {
+            const std::vector<std::size_t> batches = indices(rows);
+            const std::optional<Mpfr> limit = optional_scalar(stop_loss);
+            return without_gil([&](const Poll& poll) {
+              return stop_name(run.advance(batches, ceiling, limit, poll));
+            });
+          },
+          py::arg("rows"), py::arg("ceiling"), py::arg("stop_loss"),
+          "One step for each batch of `rows`; the reason to stop: '', 'converged' or 'diverged'.")
+      .def(
+          "loss",
+          [](StochasticGradientDescent& run) {
+            return without_gil([&](const Poll& poll) { return as_vector(run.loss(poll)); });
+          },
+          "The loss of all samples at the present step.")
+      .def_property_readonly("step", &StochasticGradientDescent::step)
+      .def_property_readonly("u",
+                             [](const StochasticGradientDescent& run) { return Vector(run.u()); })
+      .def_property_readonly("v",
+                             [](const StochasticGradientDescent& run) { return Vector(run.v()); });
 }

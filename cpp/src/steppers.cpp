@@ -7,6 +7,37 @@
 
 namespace mpsharp {
 
+Stop classify(const Mpfr& loss, double ceiling, const std::optional<Mpfr>& stop_loss) {
+  if (!mpfr_number_p(loss) || mpfr_cmp_d(loss, ceiling) > 0) return Stop::diverged;
+  if (stop_loss && mpfr_lessequal_p(loss, *stop_loss)) return Stop::converged;
+  return Stop::none;
+}
+
+Descent::Descent(const Minimalist& model, const Vector& u, const Vector& v, const Mpfr& step_size,
+                 std::size_t samples)
+    : h_(model.bits()), factor_(model.bits()), term_(model.bits()) {
+  if (u.size() != model.n_features() || v.size() != model.depth() - 1) {
+    throw ShapeError("u, v: expected lengths " + std::to_string(model.n_features()) + ", " +
+                     std::to_string(model.depth() - 1) + ", got " + std::to_string(u.size()) +
+                     ", " + std::to_string(v.size()));
+  }
+  mpfr_div_ui(h_, step_size, samples, MPFR_RNDN);
+}
+
+void Descent::step(Vector& next_u, Vector& next_v, const Vector& u, const Vector& v,
+                   const Forward& at, const Backward& gradient) {
+  mpfr_mul(factor_, h_, at.c, MPFR_RNDN);
+  for (std::size_t j = 0; j < u.size(); ++j) {
+    mpfr_mul(term_, factor_, gradient.g[j], MPFR_RNDN);
+    mpfr_sub(next_u[j], u[j], term_, MPFR_RNDN);
+  }
+  for (std::size_t l = 0; l < v.size(); ++l) {
+    mpfr_mul(factor_, h_, at.w[l], MPFR_RNDN);
+    mpfr_mul(term_, factor_, gradient.q, MPFR_RNDN);
+    mpfr_sub(next_v[l], v[l], term_, MPFR_RNDN);
+  }
+}
+
 GradientDescent::GradientDescent(std::shared_ptr<const Minimalist> model, Vector u, Vector v,
                                  const Mpfr& step_size, const Poll& poll)
     : model_(std::move(model)),
@@ -14,54 +45,80 @@ GradientDescent::GradientDescent(std::shared_ptr<const Minimalist> model, Vector
       v_(std::move(v)),
       next_u_(u_),
       next_v_(v_),
-      h_(model_->bits()),
-      factor_(model_->bits()),
-      term_(model_->bits()),
+      descent_(*model_, u_, v_, step_size, model_->n_samples()),
       forward_(model_->n_samples(), model_->depth(), model_->bits()),
       next_forward_(forward_),
       backward_(model_->n_features(), model_->bits()) {
-  if (u_.size() != model_->n_features() || v_.size() != model_->depth() - 1) {
-    throw ShapeError("u, v: expected lengths " + std::to_string(model_->n_features()) + ", " +
-                     std::to_string(model_->depth() - 1) + ", got " + std::to_string(u_.size()) +
-                     ", " + std::to_string(v_.size()));
-  }
-  mpfr_div_ui(h_, step_size, model_->n_samples(), MPFR_RNDN);
   model_->forward(forward_, u_, v_, poll);
-}
-
-void GradientDescent::update(Vector& u, Vector& v) {
-  mpfr_mul(factor_, h_, forward_.c, MPFR_RNDN);
-  for (std::size_t j = 0; j < u.size(); ++j) {
-    mpfr_mul(term_, factor_, backward_.g[j], MPFR_RNDN);
-    mpfr_sub(u[j], u_[j], term_, MPFR_RNDN);
-  }
-  for (std::size_t l = 0; l < v.size(); ++l) {
-    mpfr_mul(factor_, h_, forward_.w[l], MPFR_RNDN);
-    mpfr_mul(term_, factor_, backward_.q, MPFR_RNDN);
-    mpfr_sub(v[l], v_[l], term_, MPFR_RNDN);
-  }
-}
-
-Stop GradientDescent::classify(double ceiling, const std::optional<Mpfr>& stop_loss) const {
-  if (!mpfr_number_p(loss()) || mpfr_cmp_d(loss(), ceiling) > 0) return Stop::diverged;
-  if (stop_loss && mpfr_lessequal_p(loss(), *stop_loss)) return Stop::converged;
-  return Stop::none;
 }
 
 Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mpfr>& stop_loss,
                               const Poll& poll) {
   for (long i = 0; i < steps; ++i) {
     model_->backward(backward_, forward_, poll);
-    update(next_u_, next_v_);
+    descent_.step(next_u_, next_v_, u_, v_, forward_, backward_);
     model_->forward(next_forward_, next_u_, next_v_, poll);
     std::swap(u_, next_u_);
     std::swap(v_, next_v_);
     std::swap(forward_, next_forward_);
     ++step_;
-    if (const Stop stop = classify(ceiling, stop_loss); stop != Stop::none) return stop;
+    if (const Stop stop = classify(loss(), ceiling, stop_loss); stop != Stop::none) return stop;
     poll();
   }
   return Stop::none;
+}
+
+StochasticGradientDescent::StochasticGradientDescent(std::shared_ptr<const Minimalist> model,
+                                                     Vector u, Vector v, const Mpfr& step_size,
+                                                     std::size_t batch_size, long epoch)
+    : model_(std::move(model)),
+      u_(std::move(u)),
+      v_(std::move(v)),
+      next_u_(u_),
+      next_v_(v_),
+      descent_(*model_, u_, v_, step_size, batch_size),
+      batch_size_(batch_size),
+      epoch_(epoch),
+      batch_(batch_size, model_->depth(), model_->bits()),
+      backward_(model_->n_features(), model_->bits()) {
+  if (batch_size_ == 0 || epoch_ < 1) {
+    throw ShapeError("batch_size, epoch: expected at least 1, got " + std::to_string(batch_size_) +
+                     ", " + std::to_string(epoch_));
+  }
+}
+
+Stop StochasticGradientDescent::advance(std::span<const std::size_t> rows, double ceiling,
+                                        const std::optional<Mpfr>& stop_loss, const Poll& poll) {
+  if (rows.size() % batch_size_ != 0) {
+    throw ShapeError("rows: expected a multiple of " + std::to_string(batch_size_) + ", got " +
+                     std::to_string(rows.size()));
+  }
+  for (std::size_t at = 0; at < rows.size(); at += batch_size_) {
+    const std::span<const std::size_t> batch = rows.subspan(at, batch_size_);
+    model_->forward(batch_, u_, v_, batch, poll);
+    if (classify(batch_.loss, ceiling, std::nullopt) != Stop::none) return Stop::diverged;
+    model_->backward(backward_, batch_, batch, poll);
+    descent_.step(next_u_, next_v_, u_, v_, batch_, backward_);
+    std::swap(u_, next_u_);
+    std::swap(v_, next_v_);
+    ++step_;
+    if (stop_loss && step_ % epoch_ == 0) {
+      const Stop stop = classify(loss(poll), ceiling, stop_loss);
+      if (stop != Stop::none) return stop;
+    }
+    poll();
+  }
+  return Stop::none;
+}
+
+const Mpfr& StochasticGradientDescent::loss(const Poll& poll) {
+  if (all_step_ != step_) {
+    if (!all_) all_.emplace(model_->n_samples(), model_->depth(), model_->bits());
+    all_step_ = -1;
+    model_->forward(*all_, u_, v_, poll);
+    all_step_ = step_;
+  }
+  return all_->loss;
 }
 
 }  // namespace mpsharp

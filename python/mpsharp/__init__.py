@@ -20,7 +20,7 @@ from mpsharp.errors import (
 )
 from mpsharp.exact import ExactArray
 from mpsharp.formats import Format
-from mpsharp.optimizers import GD
+from mpsharp.optimizers import GD, SGD
 from mpsharp.problems import Problem
 from mpsharp.store import load
 from mpsharp.theory import blowup_bits, catapult_step, precision_horizon
@@ -29,6 +29,7 @@ from mpsharp.trajectory import Trajectory
 
 __all__ = [
     "GD",
+    "SGD",
     "Comparison",
     "ConfigurationError",
     "ConvergenceError",

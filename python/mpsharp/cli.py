@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from mpsharp.optimizers import Optimizer
     from mpsharp.problems import Problem
 
 app = typer.Typer(
@@ -31,6 +32,13 @@ class Data(StrEnum):
     CATS_AND_DOGS = "cifar10-cat-dog"
 
 
+class Method(StrEnum):
+    """What trains."""
+
+    GD = "gd"
+    SGD = "sgd"
+
+
 DataOption = Annotated[Data, typer.Option("--data", help="Data set or synthetic problem.")]
 SamplesOption = Annotated[int, typer.Option("--n", help="Number of samples.")]
 DepthOption = Annotated[int, typer.Option(help="Layers D of the model, at least 2.")]
@@ -43,8 +51,11 @@ RatioOption = Annotated[
         help="Predicted sharpness over the stability limit 2/step size: the problem's own by default."
     ),
 ]
+OptimizerOption = Annotated[Method, typer.Option("--optimizer", help="What trains.")]
+BatchSizeOption = Annotated[int | None, typer.Option(help="Rows of a batch of SGD.")]
+SamplingOption = Annotated[str, typer.Option(help="Batches of SGD: reshuffle or uniform.")]
 StepsOption = Annotated[int | None, typer.Option(help="Steps at most; the problem's own number by default.")]
-SeedOption = Annotated[int, typer.Option(help="Seed of data and starting point.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of data, starting point and batches.")]
 EveryOption = Annotated[int, typer.Option(help="Record every that many steps.")]
 StopOption = Annotated[str | None, typer.Option(help="Converged once the loss is at most this, e.g. 1e-400.")]
 ArithmeticOption = Annotated[
@@ -86,8 +97,25 @@ def _problem(
     )
 
 
+def _optimizer(
+    method: Method, problem: Problem, step_size: str | None, batch_size: int | None, sampling: str
+) -> Optimizer | None:
+    """Return the optimiser asked for, None for the problem's own."""
+    from mpsharp.errors import ConfigurationError
+    from mpsharp.optimizers import GD, SGD
+
+    if batch_size is not None and method is not Method.SGD:
+        raise ConfigurationError(f"--batch-size: expected --optimizer sgd, got {method.value}")
+    if method is Method.GD:
+        return None if step_size is None else GD(step_size)
+    if batch_size is None:
+        raise ConfigurationError("--optimizer sgd: expected a --batch-size, got none")
+    own = problem.optimizer.step_size if isinstance(problem.optimizer, GD) else None
+    return SGD(own if step_size is None else step_size, batch_size, sampling)
+
+
 def _options(
-    step_size: str | None,
+    optimizer: Optimizer | None,
     steps: int | None,
     record_every: int,
     stop_loss: str | None,
@@ -95,10 +123,8 @@ def _options(
     threads: int | None,
     seed: int,
 ) -> dict[str, Any]:
-    from mpsharp.optimizers import GD
-
     return {
-        "optimizer": None if step_size is None else GD(step_size),
+        "optimizer": optimizer,
         "steps": steps,
         "record_every": record_every,
         "stop_loss": stop_loss,
@@ -116,6 +142,9 @@ def run(
     depth: DepthOption = 2,
     step_size: StepSizeOption = None,
     limit_ratio: RatioOption = None,
+    optimizer: OptimizerOption = Method.GD,
+    batch_size: BatchSizeOption = None,
+    sampling: SamplingOption = "reshuffle",
     steps: StepsOption = None,
     seed: SeedOption = 0,
     record_every: EveryOption = 1,
@@ -136,7 +165,8 @@ def run(
     chosen = Format.parse(bits)
     folder = writable_folder(out)
     problem = _problem(data, n, depth, limit_ratio, seed, data_dir, download)
-    options = _options(step_size, steps, record_every, stop_loss, arithmetic, threads, seed)
+    chosen_optimizer = _optimizer(optimizer, problem, step_size, batch_size, sampling)
+    options = _options(chosen_optimizer, steps, record_every, stop_loss, arithmetic, threads, seed)
     interrupted = False
     try:
         result = train(problem, format=chosen, **options)
@@ -160,6 +190,9 @@ def compare(
     depth: DepthOption = 2,
     step_size: StepSizeOption = None,
     limit_ratio: RatioOption = None,
+    optimizer: OptimizerOption = Method.GD,
+    batch_size: BatchSizeOption = None,
+    sampling: SamplingOption = "reshuffle",
     steps: StepsOption = None,
     seed: SeedOption = 0,
     record_every: EveryOption = 1,
@@ -178,7 +211,8 @@ def compare(
     chosen = [Format.parse(item.strip()) for item in bits.split(",")]
     folder = writable_folder(out)
     problem = _problem(data, n, depth, limit_ratio, seed, data_dir, download)
-    options = _options(step_size, steps, record_every, stop_loss, arithmetic, threads, seed)
+    chosen_optimizer = _optimizer(optimizer, problem, step_size, batch_size, sampling)
+    options = _options(chosen_optimizer, steps, record_every, stop_loss, arithmetic, threads, seed)
     result = train_all(problem, formats=chosen, **options)
     print(result.table())
     result.plot(folder / "compare.png")

@@ -14,7 +14,7 @@ from mpsharp import datasets, initialization
 from mpsharp.errors import ConfigurationError, ShapeError, check_name
 from mpsharp.exact import as_exact_input, exact_text
 from mpsharp.initialization import check_count, check_depth, check_positive, check_seed
-from mpsharp.optimizers import GD
+from mpsharp.optimizers import GD, Optimizer, check_optimizer
 from mpsharp.theory.difficulty import difficulty_float64, rank_and_condition
 
 
@@ -36,7 +36,7 @@ class Problem:
         The other layers at the start.
     depth : int, optional
         D ≥ 2; len(v) + 1 by default.
-    optimizer : GD, optional
+    optimizer : GD or SGD, optional
         What `mpsharp.run` uses when it is given none.
     steps : int, optional
         How many steps `mpsharp.run` makes when it is not told.
@@ -58,7 +58,7 @@ class Problem:
     u: NDArray[Any]
     v: NDArray[Any]
     depth: int | None = None
-    optimizer: GD | None = None
+    optimizer: Optimizer | None = None
     steps: int | None = None
     recipe: Mapping[str, Any] | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
@@ -86,8 +86,8 @@ class Problem:
                     f"{name}: expected length {length} (X has shape {self.X.shape}, depth is {self.depth}), "
                     f"got {actual}"
                 )
-        if self.optimizer is not None and not isinstance(self.optimizer, GD):
-            raise ConfigurationError(f"optimizer: expected a GD, got {self.optimizer!r}")
+        if self.optimizer is not None:
+            check_optimizer(self.optimizer)
         if self.steps is not None:
             object.__setattr__(self, "steps", check_count("steps", self.steps))
         if self.recipe is not None:  # ready for JSON: NumPy scalars become Python's

@@ -12,12 +12,13 @@ from mpsharp import problems
 from mpsharp._version import versions
 from mpsharp.backends import Runner, get_backend
 from mpsharp.backends.base import BACKEND_NAMES
+from mpsharp.batches import Batches
 from mpsharp.comparison import Comparison
 from mpsharp.errors import ConfigurationError, Interrupted, check_name
 from mpsharp.exact import ExactArray, exact_decimal
 from mpsharp.formats import Format, FormatLike
 from mpsharp.initialization import check_count
-from mpsharp.optimizers import GD
+from mpsharp.optimizers import SGD, Optimizer, check_optimizer
 from mpsharp.problems import Problem
 from mpsharp.progress import Progress
 from mpsharp.resources import check_memory
@@ -40,7 +41,7 @@ def run(
     *,
     bits: int | None = None,
     format: FormatLike | None = None,
-    optimizer: GD | None = None,
+    optimizer: Optimizer | None = None,
     steps: int | None = None,
     record_every: int = 1,
     stop_loss: Any = None,
@@ -60,7 +61,7 @@ def run(
         Significand bits of MPFR arithmetic, 2 … 100,000. 53 if neither bits nor format is given.
     format : Format, int or str, optional
         A Format; or "float32" or "float64", NumPy's own arithmetic. Not together with `bits`.
-    optimizer : GD, optional
+    optimizer : GD or SGD, optional
         The problem's own by default.
     steps : int, optional
         How many steps at most; the problem's own number by default.
@@ -78,7 +79,7 @@ def run(
     threads : int, optional
         Threads of the core; all available cores by default. The same bits for any number.
     seed : int
-        Seed of the default problem; without effect on an explicit one.
+        Seed of the default problem, and of the batches of SGD.
     progress : bool, optional
         Show a progress bar on standard error; by default only where that is a terminal.
 
@@ -121,8 +122,8 @@ def run(
     optimizer = problem.optimizer if optimizer is None else optimizer
     if optimizer is None:
         raise ConfigurationError("optimizer: expected one, for example GD(step_size=0.05), got None")
-    if not isinstance(optimizer, GD):
-        raise ConfigurationError(f"optimizer: expected a GD, got {optimizer!r}")
+    check_optimizer(optimizer)
+    batches = Batches(optimizer, problem.n_samples, seed) if isinstance(optimizer, SGD) else None
     steps = problem.steps if steps is None else steps
     if steps is None:
         raise ConfigurationError("steps: expected a number (this problem carries none), got None")
@@ -148,7 +149,12 @@ def run(
     with Progress(steps, chosen.label, progress) as bar:
         try:
             runner = engine.start(
-                problem, format=chosen, optimizer=optimizer, arithmetic=arithmetic, threads=threads
+                problem,
+                format=chosen,
+                optimizer=optimizer,
+                arithmetic=arithmetic,
+                threads=threads,
+                batches=batches,
             )
             recorder.add(runner)
             status = _train(runner, recorder, steps, record_every, limit, bar)
@@ -220,8 +226,8 @@ def _rounded_stop_loss(stop_loss: Any, format: Format) -> ExactArray | None:
     return rounded
 
 
-def _status_at_start(loss: ExactArray, limit: ExactArray | None) -> str:
-    if loss.kind > 1:
+def _status_of(loss: ExactArray, ceiling: float, limit: ExactArray | None) -> str:
+    if loss.kind > 1 or loss.to_gmpy2() > ceiling:
         return "diverged"
     if limit is not None and loss.to_gmpy2() <= limit.to_gmpy2():
         return "converged"
@@ -237,10 +243,9 @@ def _train(
     bar: Progress,
 ) -> str:
     """Advance to the end, record on the way, return the status."""
-    first = recorder.loss_at_start
-    if status := _status_at_start(first, limit):
+    ceiling = DIVERGENCE_FACTOR * max(float(recorder.last_loss.to_float64()), 1.0)
+    if status := _status_of(recorder.last_loss, ceiling, limit):
         return status
-    ceiling = DIVERGENCE_FACTOR * max(float(first.to_float64()), 1.0)
     chunk = 1
     while runner.step < steps:
         until_record = record_every - runner.step % record_every
@@ -249,8 +254,12 @@ def _train(
         before = runner.step
         status = runner.advance(count, ceiling, limit)
         bar.update(runner.step - before)
-        if status or runner.step % record_every == 0 or runner.step == steps:
+        # SGD can find that a recorded step was its last without making another.
+        if runner.step > recorder.steps[-1] and (
+            status or runner.step % record_every == 0 or runner.step == steps
+        ):
             recorder.add(runner)
+            status = status or _status_of(recorder.last_loss, ceiling, limit)
         if status:
             return status
         elapsed = max(time.perf_counter() - started, 1e-6)
@@ -275,8 +284,8 @@ class _Recorder:
         self.steps.append(runner.step)
 
     @property
-    def loss_at_start(self) -> ExactArray:
-        return self._records[0]["loss"]
+    def last_loss(self) -> ExactArray:
+        return self._records[-1]["loss"]
 
     def finish(self, runner: Runner, status: str) -> Trajectory:
         u, v = runner.parameters()

@@ -221,8 +221,8 @@ def test_float32_stays_float32():
     for arithmetic in ("sequential", "exact", "numpy"):
         runner = start(mpsharp.problems.gaussian(5, 7, depth=3), "float32", arithmetic)
         runner.advance(3, math.inf, None)
-        state = runner._state
-        for value in (state.u, state.v, state.at.s, state.at.c, state.at.z, state.at.loss, runner._h):
+        state, h = runner._stepper._state, runner._stepper._h
+        for value in (state.u, state.v, state.at.s, state.at.c, state.at.z, state.at.loss, h):
             assert value.dtype == np.float32
 
 
@@ -262,7 +262,7 @@ def test_text_is_decimal_and_floats_are_binary():
     )
     assert from_float == from_text == 1.0
     assert from_above == 1 + 2.0**-23
-    assert start(tiny_problem(optimizer=GD(step_size="0.05")), "float32")._h == np.float32(0.05)
+    assert start(tiny_problem(optimizer=GD(step_size="0.05")), "float32")._stepper._h == np.float32(0.05)
 
 
 @pytest.mark.parametrize(("name", "value"), [("X", [[1e39]]), ("y", ["-1e39"]), ("u", [4e38])])
@@ -357,7 +357,7 @@ def test_the_mirror_itself_refuses_other_formats_and_optimizers():
     options = {"arithmetic": "exact", "threads": None}
     with pytest.raises(ConfigurationError, match="got 53 bits"):
         backend.start(tiny_problem(), format=Format(bits=53), optimizer=GD(step_size=1.0), **options)
-    with pytest.raises(ConfigurationError, match="expected a GD, got 'GD'"):
+    with pytest.raises(ConfigurationError, match="expected a GD or SGD, got 'GD'"):
         backend.start(tiny_problem(), format=Format.parse("float64"), optimizer="GD", **options)
 
 

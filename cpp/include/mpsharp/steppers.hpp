@@ -1,16 +1,37 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
+#include <span>
 
 #include "mpsharp/models/minimalist.hpp"
 
 namespace mpsharp {
 
-/// Why a call of GradientDescent::advance came back.
+/// Why a call of a stepper's `advance` came back.
 enum class Stop {
   none,       ///< every step asked for was made
   converged,  ///< loss <= stop_loss
   diverged,   ///< loss not finite, or above the ceiling
+};
+
+/// The stop that a loss means.
+[[nodiscard]] Stop classify(const Mpfr& loss, double ceiling, const std::optional<Mpfr>& stop_loss);
+
+/// One step along a gradient of the minimalist model, by THEORY, "The step, operation by
+/// operation".
+class Descent {
+ public:
+  /// h <- RN(step_size / samples). @throws ShapeError if u or v do not fit the model.
+  Descent(const Minimalist& model, const Vector& u, const Vector& v, const Mpfr& step_size,
+          std::size_t samples);
+  /// (next_u, next_v) <- (u, v) - step_size * gradient; the outputs must not alias the inputs.
+  void step(Vector& next_u, Vector& next_v, const Vector& u, const Vector& v, const Forward& at,
+            const Backward& gradient);
+
+ private:
+  Mpfr h_;
+  Mpfr factor_, term_;
 };
 
 /// Gradient descent in progress: parameters with their loss evaluated.
@@ -30,20 +51,51 @@ class GradientDescent {
   [[nodiscard]] const Mpfr& loss() const { return forward_.loss; }
   [[nodiscard]] const Vector& u() const { return u_; }
   [[nodiscard]] const Vector& v() const { return v_; }
-  [[nodiscard]] const Minimalist& model() const { return *model_; }
-  /// The stop that the present loss means, for the loss at step 0 and for advance.
-  [[nodiscard]] Stop classify(double ceiling, const std::optional<Mpfr>& stop_loss) const;
 
  private:
-  void update(Vector& u, Vector& v);
-
   std::shared_ptr<const Minimalist> model_;
   Vector u_, v_;
   Vector next_u_, next_v_;
-  Mpfr h_;  ///< RN(step_size / n)
-  Mpfr factor_, term_;
+  Descent descent_;
   Forward forward_, next_forward_;
   Backward backward_;
+  long step_ = 0;
+};
+
+/// Stochastic gradient descent in progress. The caller draws the batches.
+class StochasticGradientDescent {
+ public:
+  /// Takes the starting point; u, v and step_size have the working precision.
+  /// @param epoch  how many steps lie between two tests of stop_loss, at least 1
+  /// @throws ShapeError if u or v do not fit the model, or batch_size or epoch is 0.
+  StochasticGradientDescent(std::shared_ptr<const Minimalist> model, Vector u, Vector v,
+                            const Mpfr& step_size, std::size_t batch_size, long epoch);
+
+  /// Makes up to rows.size() / batch_size steps, each with the next batch_size of `rows`.
+  /// Diverged: the loss of the batch before a step, which is not made, is not finite or above the
+  /// ceiling. With a stop_loss the loss of all samples is tested, too, at the end of each epoch.
+  /// If `poll` throws, the state is that after the last complete step.
+  /// @throws ShapeError if rows.size() is no multiple of batch_size.
+  Stop advance(std::span<const std::size_t> rows, double ceiling,
+               const std::optional<Mpfr>& stop_loss, const Poll& poll);
+
+  /// The loss of all samples at the present step; computed when first asked for.
+  const Mpfr& loss(const Poll& poll);
+  [[nodiscard]] long step() const { return step_; }
+  [[nodiscard]] const Vector& u() const { return u_; }
+  [[nodiscard]] const Vector& v() const { return v_; }
+
+ private:
+  std::shared_ptr<const Minimalist> model_;
+  Vector u_, v_;
+  Vector next_u_, next_v_;
+  Descent descent_;
+  std::size_t batch_size_;
+  long epoch_;
+  Forward batch_;
+  Backward backward_;
+  std::optional<Forward> all_;  ///< all samples at step all_step_
+  long all_step_ = -1;
   long step_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "mpsharp/models/minimalist.hpp"
 
+#include <span>
 #include <string>
 #include <utility>
 
@@ -52,9 +53,27 @@ void Minimalist::forward(Forward& out, const Vector& u, const Vector& v, const P
   mpfr_div_ui(out.loss, out.loss, 2 * n_samples(), MPFR_RNDN);
 }
 
+void Minimalist::forward(Forward& out, const Vector& u, const Vector& v,
+                         std::span<const std::size_t> rows, const Poll& poll) const {
+  X_->apply_rows(out.s, u, rows, poll);
+  layer_products(out.c, out.w, v);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    mpfr_mul(out.z[i], out.c, out.s[i], MPFR_RNDN);
+    mpfr_sub(out.z[i], out.z[i], y_[rows[i]], MPFR_RNDN);
+  }
+  dot(out.loss, out.z, out.z, arithmetic());
+  mpfr_div_ui(out.loss, out.loss, 2 * rows.size(), MPFR_RNDN);
+}
+
 void Minimalist::backward(Backward& out, const Forward& at, const Poll& poll) const {
   dot(out.q, at.s, at.z, arithmetic());
   X_->apply_transposed(out.g, at.z, poll);
+}
+
+void Minimalist::backward(Backward& out, const Forward& at, std::span<const std::size_t> rows,
+                          const Poll& poll) const {
+  dot(out.q, at.s, at.z, arithmetic());
+  X_->apply_transposed_rows(out.g, at.z, rows, poll);
 }
 
 }  // namespace mpsharp

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 from mpsharp.errors import ConfigurationError, check_name
 
 if TYPE_CHECKING:
+    from mpsharp.batches import Batches
     from mpsharp.exact import ExactArray
     from mpsharp.formats import Format
-    from mpsharp.optimizers import GD
+    from mpsharp.optimizers import Optimizer
     from mpsharp.problems import Problem
 
 # Imported when first asked for: the mirror works where the extension cannot be loaded.
@@ -32,7 +33,9 @@ class Runner(Protocol):
     def advance(self, steps: int, ceiling: float, stop_loss: ExactArray | None) -> str:
         """Take up to `steps` steps and say why it stopped.
 
-        The loss is tested after every step and not before the first: the caller has seen that one.
+        The loss is tested after every step and not before the first: the caller has seen that one. SGD
+        tests the loss of a batch before the step that would use it, which then is not taken, and for
+        `stop_loss` that of all rows at the end of each epoch.
 
         Parameters
         ----------
@@ -74,7 +77,14 @@ class Backend(Protocol):
         ...
 
     def start(
-        self, problem: Problem, *, format: Format, optimizer: GD, arithmetic: str, threads: int | None
+        self,
+        problem: Problem,
+        *,
+        format: Format,
+        optimizer: Optimizer,
+        arithmetic: str,
+        threads: int | None,
+        batches: Batches | None = None,
     ) -> Runner:
         """Round `problem` and the step size to `format` and evaluate the loss at the starting point.
 
@@ -85,6 +95,7 @@ class Backend(Protocol):
         optimizer : what a step is.
         arithmetic : how dot products are rounded (THEORY, "The step, operation by operation").
         threads : how many threads to use, None for the backend's choice; never changes a bit.
+        batches : the rows of each step, if the optimizer is SGD.
 
         Raises
         ------

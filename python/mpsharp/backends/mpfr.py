@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpsharp import _core
+from mpsharp.backends import mpfr_steppers
 from mpsharp.configuration import check_kernels
 from mpsharp.errors import ConfigurationError, check_name
 from mpsharp.exact import ExactArray
@@ -14,8 +15,9 @@ from mpsharp.resources import available_cores
 from mpsharp.theory.difficulty import rank_and_condition
 
 if TYPE_CHECKING:
+    from mpsharp.batches import Batches
     from mpsharp.formats import Format
-    from mpsharp.optimizers import GD
+    from mpsharp.optimizers import Optimizer
     from mpsharp.problems import Problem
 
 ARITHMETICS = ("exact", "sequential")
@@ -49,10 +51,16 @@ def _matrix(values: Any, bits: int) -> _core.Matrix:
 
 
 class MpfrRunner:
-    """One run of gradient descent in the core (`mpsharp.backends.Runner`)."""
+    """One run in the core (`mpsharp.backends.Runner`)."""
 
     def __init__(
-        self, problem: Problem, format: Format, optimizer: GD, arithmetic: str, threads: int
+        self,
+        problem: Problem,
+        format: Format,
+        optimizer: Optimizer,
+        arithmetic: str,
+        threads: int,
+        batches: Batches | None,
     ) -> None:
         bits = format.bits
         self._bits = bits
@@ -61,12 +69,14 @@ class MpfrRunner:
         self._X = _matrix(problem.X, bits)
         self._data = _core.Data(self._X, arithmetic, threads)
         self._y = to_core(ExactArray.from_any(problem.y, bits))
-        self._run = _core.GradientDescent(
+        self._run = mpfr_steppers.start(
+            optimizer,
             self._data,
             self._y,
             to_core(ExactArray.from_any(problem.u, bits)),
             to_core(ExactArray.from_any(problem.v, bits)),
-            to_core(ExactArray.from_any([optimizer.step_size], bits)),
+            batches,
+            lambda number: to_core(ExactArray.from_any([number], bits)),
         )
         self._form: _core.GramForm | None = None
 
@@ -121,11 +131,18 @@ class MpfrBackend:
     name = "mpfr"
 
     def start(
-        self, problem: Problem, *, format: Format, optimizer: GD, arithmetic: str, threads: int | None
+        self,
+        problem: Problem,
+        *,
+        format: Format,
+        optimizer: Optimizer,
+        arithmetic: str,
+        threads: int | None,
+        batches: Batches | None = None,
     ) -> MpfrRunner:
         """Round everything once to `format` and evaluate the loss at the starting point."""
         check_kernels()
         check_name("arithmetic of the mpfr backend", arithmetic, ARITHMETICS)
         if format.is_ieee:
             raise ConfigurationError(f"the mpfr backend: expected a number of bits, got {format.label}")
-        return MpfrRunner(problem, format, optimizer, arithmetic, threads or available_cores())
+        return MpfrRunner(problem, format, optimizer, arithmetic, threads or available_cores(), batches)

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 
 #include "mpsharp/array.hpp"
 #include "mpsharp/kernels/products.hpp"
@@ -46,6 +48,12 @@ class Minimalist {
 
   void forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const;
   void backward(Backward& out, const Forward& at, const Poll& poll) const;
+  /// The same over the samples `rows` alone, in that order: n is rows.size() and s, z have that
+  /// size. @throws ShapeError if a row is out of range.
+  void forward(Forward& out, const Vector& u, const Vector& v, std::span<const std::size_t> rows,
+               const Poll& poll) const;
+  void backward(Backward& out, const Forward& at, std::span<const std::size_t> rows,
+                const Poll& poll) const;
 
  private:
   std::shared_ptr<const MatrixProducts> X_;

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mpsharp.backends.mirror.exact_rounding import dot_by_integers, round_row_sums
 
@@ -82,6 +83,16 @@ class ExactProducts:
         self._X = X
         self._width = slice_width(max(X.shape))
         self._slices = cut(X, self._width)
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> ExactProducts:
+        """Return the products with X[rows], of which no row may occur twice; the slices are kept."""
+        part = ExactProducts.__new__(ExactProducts)
+        part._X, part._width = self._X[rows], self._width
+        slices = self._slices
+        part._slices = (
+            None if slices is None else Slices(slices.parts[:, rows], slices.exponent, slices.width)
+        )
+        return part
 
     def matvec(self, u: Array) -> Array:
         """Return dot(X_i, u) for every row."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from mpsharp.backends.mirror.products import Array, Products
@@ -32,6 +33,18 @@ class Forward:
     c: np.floating[Any]
     z: Array
     loss: np.floating[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Samples that a loss is the mean of: products with X, and labels, shape (n_samples,)."""
+
+    products: Products
+    y: Array
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> Data:
+        """Return the samples with these indices, in this order."""
+        return Data(self.products.of_rows(rows), self.y[rows])
 
 
 def product_in_order(v: Array) -> np.floating[Any]:

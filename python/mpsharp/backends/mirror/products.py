@@ -29,6 +29,10 @@ class Products(Protocol):
         """Return the dot product of two vectors of one length."""
         ...
 
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> Products:
+        """Return the products with the matrix whose rows are X's with these indices, in this order."""
+        ...
+
 
 def products_with(X: Array, arithmetic: str) -> Products:
     """Return the products with `X`, shape (n_samples, n_features), in the named arithmetic.
@@ -73,6 +77,10 @@ class SequentialProducts:
         total: np.floating[Any] = partial_sums[-1] + x.dtype.type(0)
         return total
 
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> SequentialProducts:
+        """Return the products with X[rows]."""
+        return SequentialProducts(self._X[rows])
+
     def _sums(self, factors: Array, axis: int) -> Array:
         np.multiply(self._X, factors, out=self._terms)
         np.add.accumulate(self._terms, axis=axis, out=self._terms)
@@ -100,3 +108,7 @@ class NumpyProducts:
         """Return xᵀy."""
         result: np.floating[Any] = np.dot(x, y)
         return result
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> NumpyProducts:
+        """Return the products with X[rows]."""
+        return NumpyProducts(self._X[rows])
