@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,40 @@ namespace {
 
 using namespace mpsharp;
 using namespace mpsharp::testing;
+
+/// Up to 40 indices below `limit`, mostly without repeats.
+std::vector<std::size_t> random_rows(std::size_t limit, Generator& generator) {
+  std::vector<std::size_t> rows(limit);
+  for (std::size_t i = 0; i < limit; ++i) rows[i] = i;
+  std::shuffle(rows.begin(), rows.end(), generator);
+  rows.resize(static_cast<std::size_t>(
+      between(generator, 0, static_cast<std::int64_t>(std::min<std::size_t>(limit, 40)))));
+  if (limit > 0 && one_in(generator, 4)) rows.push_back(rows.empty() ? 0 : rows.front());
+  return rows;
+}
+
+/// Products with chosen rows, in turn with others and from two threads at once.
+struct RowProducts {
+  std::vector<std::size_t> rows;
+  Vector direct;
+  Vector transposed;
+
+  RowProducts(const MatrixProducts& products, std::vector<std::size_t> chosen, const Vector& right,
+              const Vector& left, Bits bits)
+      : rows(std::move(chosen)), direct(rows.size(), bits), transposed(products.columns(), bits) {
+    const Poll poll = [] {};
+    products.apply_rows(direct, right, rows, poll);
+    Vector z(rows.size(), left.bits());
+    for (std::size_t i = 0; i < rows.size(); ++i) mpfr_set(z[i], left[rows[i]], MPFR_RNDN);
+    products.apply_transposed_rows(transposed, z, rows, poll);
+  }
+};
+
+void compare(Tally& tally, const RowProducts& expected, const RowProducts& actual,
+             const std::string& what) {
+  compare(tally, expected.direct, actual.direct, what + ", some rows");
+  compare(tally, expected.transposed, actual.transposed, what + ", some rows, transposed");
+}
 
 void check_case(Tally& tally, std::uint64_t seed) {
   Generator generator(seed);
@@ -67,6 +103,16 @@ void check_case(Tally& tally, std::uint64_t seed) {
     Vector expected_transposed(columns, Bits(out_bits));
     reference->apply(expected, right, poll);
     reference->apply_transposed(expected_transposed, left, poll);
+    std::vector<RowProducts> some_expected;
+    for (int batch = 0; batch < 2; ++batch) {
+      some_expected.emplace_back(*reference, random_rows(rows, generator), right, left,
+                                 Bits(out_bits));
+    }
+    const auto check_some_rows = [&](const MatrixProducts& products, const std::string& what) {
+      for (const RowProducts& some : some_expected) {
+        compare(tally, some, RowProducts(products, some.rows, right, left, Bits(out_bits)), what);
+      }
+    };
     for (const KernelPath path : {KernelPath::portable, KernelPath::ifma}) {
       if (!can_run(path)) continue;
       const unsigned threads = one_in(generator, 50) ? 3 : 1;
@@ -82,6 +128,19 @@ void check_case(Tally& tally, std::uint64_t seed) {
       Vector actual_transposed(columns, Bits(out_bits));
       products->apply_transposed(actual_transposed, left, poll);
       compare(tally, expected_transposed, actual_transposed, what + ", transposed");
+      check_some_rows(*products, what);
+      if (one_in(generator, 100)) {
+        std::optional<RowProducts> other;
+        std::thread thread([&] {
+          const MpfrScope scope;
+          other.emplace(*products, some_expected[0].rows, right, left, Bits(out_bits));
+          mpfr_free_cache2(MPFR_FREE_LOCAL_CACHE);
+        });
+        const RowProducts mine(*products, some_expected[1].rows, right, left, Bits(out_bits));
+        thread.join();
+        compare(tally, some_expected[0], *other, what + ", thread");
+        compare(tally, some_expected[1], mine, what + ", thread");
+      }
     }
     if (arithmetic == Arithmetic::exact) {
       // The two forms of a matrix in turn, whichever the sizes would choose.
@@ -99,6 +158,7 @@ void check_case(Tally& tally, std::uint64_t seed) {
         Vector actual_transposed(columns, Bits(out_bits));
         products.apply_transposed(actual_transposed, left, poll);
         compare(tally, expected_transposed, actual_transposed, what + ", transposed");
+        check_some_rows(products, what);
       }
     }
     if (rows > 0) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <utility>
 
 #include "exact_dot.hpp"
@@ -60,30 +61,44 @@ RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels&
 void RnsProducts::apply(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply: x", columns(), x.size());
   check_length("apply: out", rows(), out.size());
-  product(out, x, false, poll);
+  product(out, x, false, RowChoice::all_of(*matrix_), poll);
 }
 
 void RnsProducts::apply_transposed(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply_transposed: x", rows(), x.size());
   check_length("apply_transposed: out", columns(), out.size());
-  product(out, x, true, poll);
+  product(out, x, true, RowChoice::all_of(*matrix_), poll);
 }
 
-void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const {
+void RnsProducts::apply_rows(Vector& out, const Vector& x, std::span<const std::size_t> rows,
+                             const Poll& poll) const {
+  check_rows("apply_rows", x.size(), columns(), out.size(), rows.size(), rows);
+  product(out, x, false, RowChoice::of(rows), poll);
+}
+
+void RnsProducts::apply_transposed_rows(Vector& out, const Vector& z,
+                                        std::span<const std::size_t> rows, const Poll& poll) const {
+  check_rows("apply_transposed_rows", z.size(), rows.size(), out.size(), columns(), rows);
+  product(out, z, true, RowChoice::of(rows), poll);
+}
+
+void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
+                          const Poll& poll) const {
   const std::lock_guard lock(mutex_);
   const Grid grid = grid_of(x);
   if (!grid.finite || !grid_.finite || grid.empty || grid_.empty) {
-    return scalar_product(out, x, transposed, poll);
+    return scalar_product(out, x, transposed, rows, poll);
   }
   // |sum of n products| < n 2^(widths) <= 2^bits.
   const std::uint64_t bits = grid_.width() + grid.width() + std::bit_width(x.size());
   const std::size_t size = RnsBasis::size_for(bits);
   if (size > prime_limit(matrix_->bits(), x.bits())) {
-    return scalar_product(out, x, transposed, poll);
+    return scalar_product(out, x, transposed, rows, poll);
   }
   const RnsBasis::View basis = RnsBasis::of_size(size).view();
   const bool is_split = split_matrix(basis, poll);
   if (!is_split) extend(basis, poll);
+  const Packed& packed = packed_rows(rows, is_split, size, poll);
   const std::size_t stride = round_up(x.size(), lanes);
   convert(x, grid, basis, stride, poll);
   if (is_split) find_starts(basis, stride);
@@ -100,11 +115,12 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
     const std::size_t first = piece * piece_size;
     const std::size_t count = std::min(piece_size, out.size() - first);
     if (is_split) {
-      split_piece(workspace.residues.data(), piece_size, first, count, transposed, basis, stride);
+      split_piece(workspace.residues.data(), piece_size, packed, first, count, transposed, basis,
+                  stride);
     } else {
       for (std::size_t q = 0; q < size; ++q) {
         std::uint64_t* to = workspace.residues.data() + q * piece_size;
-        const std::uint64_t* entries = matrices_[q].data();
+        const std::uint64_t* entries = packed.residues[q].data();
         const std::uint64_t* right = vector_.data() + q * stride;
         if (transposed) {
           kernels_.columns(to, entries + first * kernels_.tile_rows, stride_ * kernels_.tile_rows,
@@ -125,16 +141,16 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const P
         }
         residues = workspace.gathered.data();
       }
-      finish(out, first + start, std::min(lanes, count - start), x, transposed, residues, basis,
-             exponent, workspace);
+      finish(out, first + start, std::min(lanes, count - start), x, transposed, rows, residues,
+             basis, exponent, workspace);
     }
   };
   pool_.run((out.size() + piece_size - 1) / piece_size, work, poll);
 }
 
-void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, std::size_t first,
-                              std::size_t count, bool transposed, const RnsBasis::View& basis,
-                              std::size_t stride) const {
+void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, const Packed& packed,
+                              std::size_t first, std::size_t count, bool transposed,
+                              const RnsBasis::View& basis, std::size_t stride) const {
   const std::size_t tile_rows = kernels_.split_tile_rows;
   const std::size_t row_stride = stride_ * tile_rows * (has_high() ? 2 : 1);
   for (std::size_t q = 0; q < basis.size; q += RnsKernels::split_primes) {
@@ -142,13 +158,14 @@ void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, std::s
                                     start_.data() + q};
     const std::uint64_t* right = vector_.data() + q * stride;
     if (transposed) {
-      const RnsKernels::Split entries{split_.data() + first * (row_stride / stride_), has_high()};
+      const RnsKernels::Split entries{packed.split.data() + first * (row_stride / stride_),
+                                      has_high()};
       kernels_.split_columns(out + q * out_stride, out_stride, entries, row_stride,
                              round_up(count, lanes), right, stride, stride, primes);
       continue;
     }
     for (std::size_t i = 0; i < count; i += tile_rows) {
-      const RnsKernels::Split entries{split_.data() + (first + i) / tile_rows * row_stride,
+      const RnsKernels::Split entries{packed.split.data() + (first + i) / tile_rows * row_stride,
                                       has_high()};
       kernels_.split_rows(out + q * lanes + i, entries, right, stride, stride, primes);
     }
@@ -156,7 +173,7 @@ void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, std::s
 }
 
 void RnsProducts::finish(Vector& out, std::size_t first, std::size_t count, const Vector& x,
-                         bool transposed, const std::uint64_t* residues,
+                         bool transposed, const RowChoice& rows, const std::uint64_t* residues,
                          const RnsBasis::View& basis, std::int64_t exponent,
                          Workspace& workspace) const {
   kernels_.reconstruct(workspace.limbs.data(), basis, residues);
@@ -166,22 +183,20 @@ void RnsProducts::finish(Vector& out, std::size_t first, std::size_t count, cons
     mpfr_ptr result = out[first + i];
     round_limbs(result, workspace.words.data(), workspace.words.size(), negative, exponent);
     if (mpfr_zero_p(result)) {
-      const __mpfr_struct* entries = matrix_->entries().span().data();
-      if (transposed) {
-        set_zero_sum(result, entries + first + i, columns(), x.span().data(), 1, rows());
-      } else {
-        set_zero_sum(result, entries + (first + i) * columns(), 1, x.span().data(), 1, columns());
-      }
+      const auto set = transposed ? set_zero_sum_of_column : set_zero_sum_of_row;
+      set(result, *matrix_, rows, first + i, x);
     }
   }
 }
 
 void RnsProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
-                                 const Poll& poll) const {
-  const __mpfr_struct* entries = matrix_->entries().span().data();
+                                 const RowChoice& rows, const Poll& poll) const {
+  const std::optional<Matrix> copied =
+      rows.all() ? std::nullopt : std::optional<Matrix>(copy_rows(*matrix_, rows));
+  const __mpfr_struct* entries = (copied ? *copied : *matrix_).entries().span().data();
   const auto work = [&](std::size_t i, unsigned /*worker*/) {
     if (transposed) {
-      exact_dot(out[i], entries + i, columns(), x.span().data(), 1, rows());
+      exact_dot(out[i], entries + i, columns(), x.span().data(), 1, rows.size());
     } else {
       exact_dot(out[i], entries + i * columns(), 1, x.span().data(), 1, columns());
     }
@@ -197,7 +212,7 @@ bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) co
   if (width + static_cast<std::uint64_t>(std::bit_width(basis.c[basis.size - 1])) > 101) {
     return false;
   }
-  if (split_.size() != 0) return true;
+  if (all_.split.size() != 0) return true;
   const std::size_t tile_rows = kernels_.split_tile_rows;
   const std::size_t parts = has_high() ? 2 : 1;
   AlignedWords split(padded_rows_ * stride_ * parts);
@@ -217,8 +232,46 @@ bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) co
     }
   };
   pool_.run(rows(), work, poll);
-  split_ = std::move(split);
+  all_.split = std::move(split);
   return true;
+}
+
+const RnsProducts::Packed& RnsProducts::packed_rows(const RowChoice& rows, bool is_split,
+                                                    std::size_t primes, const Poll& poll) const {
+  if (rows.all()) return all_;
+  if (!rows.same_as(batch_.rows)) {
+    batch_.has_split = false;
+    batch_.primes = 0;
+    batch_.rows = rows.indices();
+  }
+  const std::size_t padded = round_up(rows.size(), lanes);
+  Packed& packed = batch_.packed;
+  const std::size_t first = is_split ? 0 : batch_.primes;
+  const std::size_t last = is_split ? 1 : primes;
+  if (is_split ? batch_.has_split : first >= last) return packed;
+  const TileLayout layout{is_split ? kernels_.split_tile_rows : kernels_.tile_rows,
+                          is_split && has_high() ? 2U : 1U, stride_};
+  if (!is_split && packed.residues.size() < last) packed.residues.resize(last);
+  const auto words = [is_split](auto& of, std::size_t q) -> auto& {
+    return is_split ? of.split : of.residues[q];
+  };
+  for (std::size_t q = first; q < last; ++q) {
+    words(packed, q).reserve(padded * stride_ * layout.parts);
+  }
+  const auto work = [&](std::size_t row, unsigned /*worker*/) {
+    for (std::size_t q = first; q < last; ++q) {
+      const bool there = row < rows.size();
+      copy_packed_row(words(packed, q).data(), row, there ? words(all_, q).data() : nullptr,
+                      there ? rows[row] : 0, layout);
+    }
+  };
+  pool_.run(padded, work, poll);
+  if (is_split) {
+    batch_.has_split = true;
+  } else {
+    batch_.primes = last;
+  }
+  return packed;
 }
 
 void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride) const {
@@ -238,7 +291,7 @@ void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride) c
 }
 
 void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
-  const std::size_t first = matrices_.size();
+  const std::size_t first = all_.residues.size();
   if (first >= basis.size) return;
   std::vector<AlignedWords> added;
   for (std::size_t q = first; q < basis.size; ++q) added.emplace_back(padded_rows_ * stride_);
@@ -263,7 +316,7 @@ void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
     }
   };
   pool_.run(rows(), work, poll);
-  for (AlignedWords& words : added) matrices_.push_back(std::move(words));
+  for (AlignedWords& words : added) all_.residues.push_back(std::move(words));
 }
 
 void RnsProducts::convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis,

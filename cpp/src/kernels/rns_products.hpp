@@ -8,6 +8,7 @@
 #include "dense_products.hpp"
 #include "grid.hpp"
 #include "rns_kernels.hpp"
+#include "row_choice.hpp"
 #include "thread_pool.hpp"
 
 namespace mpsharp {
@@ -24,6 +25,9 @@ namespace mpsharp {
 /// needed. Either is made at the first call, lives as long as the object and serves apply (vector
 /// lanes along the sum) and apply_transposed (lanes along the columns) in one copy.
 ///
+/// For products with some rows these are copied, as words, to a matrix of their own, which is kept
+/// for the next call: the transposed product of a batch mostly follows the direct one.
+///
 /// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
 /// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
 /// result.
@@ -33,6 +37,10 @@ class RnsProducts final : public DenseProducts {
 
   void apply(Vector& out, const Vector& x, const Poll& poll) const override;
   void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
+  void apply_rows(Vector& out, const Vector& x, std::span<const std::size_t> rows,
+                  const Poll& poll) const override;
+  void apply_transposed_rows(Vector& out, const Vector& z, std::span<const std::size_t> rows,
+                             const Poll& poll) const override;
 
  private:
   struct Workspace {
@@ -42,26 +50,45 @@ class RnsProducts final : public DenseProducts {
     std::vector<mp_limb_t> words;
   };
 
-  void product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
-  void scalar_product(Vector& out, const Vector& x, bool transposed, const Poll& poll) const;
+  /// A matrix, or some of its rows, as the kernels read it.
+  struct Packed {
+    AlignedWords split;  ///< the integers + 2^width in two words each, in tiles; empty at first
+    std::vector<AlignedWords> residues;  ///< per prime: residues of the entries, in tiles
+  };
+
+  struct Batch {
+    std::vector<std::size_t> rows;
+    bool has_split = false;  ///< whether `packed` holds these rows in the two-word form
+    std::size_t primes = 0;  ///< for how many primes it holds their residues
+    Packed packed;
+  };
+
+  void product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
+               const Poll& poll) const;
+  void scalar_product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
+                      const Poll& poll) const;
   /// Makes sure that the matrix has residues for `size` primes.
   void extend(const RnsBasis::View& basis, const Poll& poll) const;
   /// True if the two-word form serves for these primes; makes it.
   bool split_matrix(const RnsBasis::View& basis, const Poll& poll) const;
+  /// The chosen rows of the matrix, in the form for these primes; all rows have that form already.
+  const Packed& packed_rows(const RowChoice& rows, bool is_split, std::size_t primes,
+                            const Poll& poll) const;
   /// start_[q] <- -2^width sum of x mod p_q: takes back what makes the two-word form positive.
   void find_starts(const RnsBasis::View& basis, std::size_t stride) const;
   /// Residues of x, [prime][stride]; zeros beyond x.size().
   void convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis, std::size_t stride,
                const Poll& poll) const;
   /// The residues of `count` outputs from `first` on, [prime][out_stride], by the two-word form.
-  void split_piece(std::uint64_t* out, std::size_t out_stride, std::size_t first, std::size_t count,
-                   bool transposed, const RnsBasis::View& basis, std::size_t stride) const;
+  void split_piece(std::uint64_t* out, std::size_t out_stride, const Packed& packed,
+                   std::size_t first, std::size_t count, bool transposed,
+                   const RnsBasis::View& basis, std::size_t stride) const;
   /// An integer + 2^width has up to width + 1 bits.
   [[nodiscard]] bool has_high() const noexcept { return grid_.width() + 1 > 51; }
   /// out[first...] <- the `count` <= 8 integers with these residues, times 2^exponent.
   void finish(Vector& out, std::size_t first, std::size_t count, const Vector& x, bool transposed,
-              const std::uint64_t* residues, const RnsBasis::View& basis, std::int64_t exponent,
-              Workspace& workspace) const;
+              const RowChoice& rows, const std::uint64_t* residues, const RnsBasis::View& basis,
+              std::int64_t exponent, Workspace& workspace) const;
 
   const RnsKernels& kernels_;
   Grid grid_;
@@ -70,11 +97,11 @@ class RnsProducts final : public DenseProducts {
 
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
   mutable ThreadPool pool_;
-  mutable std::vector<Workspace> workspaces_;   ///< one per thread
-  mutable AlignedWords vector_;                 ///< residues of x
-  mutable std::vector<AlignedWords> matrices_;  ///< per prime: residues of the matrix, in tiles
-  mutable std::vector<std::uint64_t> start_;    ///< per prime
-  mutable AlignedWords split_;  ///< the integers + 2^width in two words each, in tiles
+  mutable std::vector<Workspace> workspaces_;  ///< one per thread
+  mutable AlignedWords vector_;                ///< residues of x
+  mutable std::vector<std::uint64_t> start_;   ///< per prime
+  mutable Packed all_;
+  mutable Batch batch_;  ///< of the last product with some rows
 };
 
 }  // namespace mpsharp

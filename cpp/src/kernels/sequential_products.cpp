@@ -5,6 +5,7 @@
 
 #include "exact_dot.hpp"
 #include "grid.hpp"
+#include "reference.hpp"
 
 namespace mpsharp {
 
@@ -44,20 +45,34 @@ SequentialProducts::SequentialProducts(std::shared_ptr<const Matrix> matrix, boo
 void SequentialProducts::apply(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply: x", columns(), x.size());
   check_length("apply: out", rows(), out.size());
-  product(out, x, false, poll);
+  product(out, x, false, RowChoice::all_of(*matrix_), poll);
 }
 
 void SequentialProducts::apply_transposed(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply_transposed: x", rows(), x.size());
   check_length("apply_transposed: out", columns(), out.size());
-  product(out, x, true, poll);
+  product(out, x, true, RowChoice::all_of(*matrix_), poll);
+}
+
+void SequentialProducts::apply_rows(Vector& out, const Vector& x, std::span<const std::size_t> rows,
+                                    const Poll& poll) const {
+  check_rows("apply_rows", x.size(), columns(), out.size(), rows.size(), rows);
+  product(out, x, false, RowChoice::of(rows), poll);
+}
+
+void SequentialProducts::apply_transposed_rows(Vector& out, const Vector& z,
+                                               std::span<const std::size_t> rows,
+                                               const Poll& poll) const {
+  check_rows("apply_transposed_rows", z.size(), rows.size(), out.size(), columns(), rows);
+  product(out, z, true, RowChoice::of(rows), poll);
 }
 
 void SequentialProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
-                                        const Poll& poll) const {
+                                        const RowChoice& rows, const Poll& poll) const {
   if (!transposed) {
     const auto row = [&](std::size_t i, unsigned /*worker*/) {
-      reference_sequential_dot(out[i], matrix_->row(i).data(), 1, x.span().data(), 1, x.size());
+      reference_sequential_dot(out[i], matrix_->row(rows[i]).data(), 1, x.span().data(), 1,
+                               x.size());
     };
     pool_.run(out.size(), row, poll);
     return;
@@ -68,9 +83,9 @@ void SequentialProducts::scalar_product(Vector& out, const Vector& x, bool trans
     const std::size_t end = std::min(columns(), (piece + 1) * piece_size);
     Mpfr product(out.bits());
     for (std::size_t j = piece * piece_size; j < end; ++j) mpfr_set_zero(out[j], 1);
-    for (std::size_t i = 0; i < rows(); ++i) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
       for (std::size_t j = piece * piece_size; j < end; ++j) {
-        mpfr_mul(product, (*matrix_)(i, j), x[i], MPFR_RNDN);
+        mpfr_mul(product, (*matrix_)(rows[i], j), x[i], MPFR_RNDN);
         mpfr_add(out[j], out[j], product, MPFR_RNDN);
       }
     }
@@ -81,17 +96,16 @@ void SequentialProducts::scalar_product(Vector& out, const Vector& x, bool trans
 #ifdef MPSHARP_HAVE_IFMA
 
 void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
-                                 const Poll& poll) const {
+                                 const RowChoice& rows, const Poll& poll) const {
   const std::lock_guard lock(mutex_);
   const auto bits = static_cast<std::size_t>(out.bits().value());
   const std::size_t n_limbs = (bits + 51) / 52;
   if (!usable_ || n_limbs > SequentialKernel::max_limbs || matrix_limbs_ > n_limbs ||
       !grid_of(x).finite || significand_limbs(x) > n_limbs) {
-    return scalar_product(out, x, transposed, poll);
+    return scalar_product(out, x, transposed, rows, poll);
   }
   const SequentialKernel kernel = sequential_ifma(n_limbs, matrix_limbs_);
-  Packed& packed = transposed ? transposed_ : direct_;
-  if (packed.limbs != kernel.matrix_limbs) pack(packed, kernel.matrix_limbs, transposed, poll);
+  const Packed& packed = packed_rows(rows, kernel.matrix_limbs, transposed, poll);
   vector_.reserve(x.size() * (n_limbs + 1));
   for (std::size_t j = 0; j < x.size(); ++j) {
     write_number(vector_.data() + j * (n_limbs + 1), 1, n_limbs, x[j]);
@@ -114,6 +128,64 @@ void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
     }
   };
   pool_.run((out.size() + lanes - 1) / lanes, work, poll);
+}
+
+const SequentialProducts::Packed& SequentialProducts::packed_rows(const RowChoice& rows,
+                                                                  std::size_t limbs,
+                                                                  bool transposed,
+                                                                  const Poll& poll) const {
+  Packed& all = transposed || !rows.all() ? transposed_ : direct_;
+  if (all.limbs != limbs) pack(all, limbs, transposed || !rows.all(), poll);
+  if (rows.all()) return all;
+  if (!rows.same_as(batch_rows_)) {
+    batch_direct_.limbs = batch_transposed_.limbs = 0;
+    batch_rows_ = rows.indices();
+  }
+  Packed& batch = transposed ? batch_transposed_ : batch_direct_;
+  if (batch.limbs != limbs) gather(batch, rows, transposed, poll);
+  return batch;
+}
+
+void SequentialProducts::gather(Packed& packed, const RowChoice& rows, bool transposed,
+                                const Poll& poll) const {
+  packed.limbs = 0;
+  const std::size_t words = transposed_.limbs + 1;  // of an entry
+  const std::size_t outputs = transposed ? columns() : rows.size();
+  const std::size_t terms = transposed ? rows.size() : columns();
+  packed.blocks.resize((outputs + lanes - 1) / lanes);
+  const auto entry = [&](std::size_t column_block, std::size_t i) {
+    return transposed_.blocks[column_block].data() + rows[i] * words * lanes;
+  };
+  const auto work = [&](std::size_t block, unsigned /*worker*/) {
+    AlignedWords& to = packed.blocks[block];
+    to.reserve(terms * words * lanes);
+    if (transposed) {
+      for (std::size_t i = 0; i < terms; ++i) {
+        std::copy_n(entry(block, i), words * lanes, to.data() + i * words * lanes);
+      }
+      return;
+    }
+    // Eight rows by eight columns at a time, each word of their entries is a small matrix to be
+    // transposed. Missing rows are zeros.
+    const std::size_t first = block * lanes;
+    const std::size_t count = std::min(lanes, outputs - first);
+    for (std::size_t j = 0; j < terms; j += lanes) {
+      std::uint64_t* tile = to.data() + j * words * lanes;
+      const std::size_t width = std::min(lanes, terms - j);
+      for (std::size_t i = 0; i < lanes; ++i) {
+        const std::uint64_t* from = i < count ? entry(j / lanes, first + i) : nullptr;
+        for (std::size_t w = 0; w < words; ++w) {
+          const std::uint64_t missing =
+              w + 1 < words ? 0 : static_cast<std::uint64_t>(SequentialKernel::zero_exponent);
+          for (std::size_t k = 0; k < width; ++k) {
+            tile[(k * words + w) * lanes + i] = from == nullptr ? missing : from[w * lanes + k];
+          }
+        }
+      }
+    }
+  };
+  pool_.run(packed.blocks.size(), work, poll);
+  packed.limbs = transposed_.limbs;
 }
 
 void SequentialProducts::pack(Packed& packed, std::size_t limbs, bool transposed,
@@ -145,9 +217,9 @@ void SequentialProducts::pack(Packed& packed, std::size_t limbs, bool transposed
 #else
 
 void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
-                                 const Poll& poll) const {
+                                 const RowChoice& rows, const Poll& poll) const {
   const std::lock_guard lock(mutex_);
-  scalar_product(out, x, transposed, poll);
+  scalar_product(out, x, transposed, rows, poll);
 }
 
 #endif
