@@ -19,7 +19,7 @@ import params
 
 import mpsharp
 from mpsharp import _core
-from mpsharp.backends.mpfr import to_core
+from mpsharp.backends.transfer import to_core
 from mpsharp.exact import ExactArray
 
 

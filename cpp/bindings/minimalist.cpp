@@ -11,6 +11,7 @@
 
 #include "bindings.hpp"
 #include "mpsharp/error.hpp"
+#include "mpsharp/models/moments.hpp"
 #include "mpsharp/spectrum/gram.hpp"
 #include "mpsharp/steppers.hpp"
 
@@ -171,7 +172,50 @@ void register_minimalist(py::module_& m) {
             return out;
           },
           py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"),
-          "Sharpness, its residual, then the imbalance of each layer, at `bits`.");
+          "Sharpness, its residual, then the imbalance of each layer, at `bits`.")
+      .def(
+          "projected_square",
+          [](const GramForm& form, const Vector& u) {
+            return as_vector(
+                without_gil([&](const Poll& poll) { return form.projected_square(u, poll); }));
+          },
+          py::arg("u"), "||Pi u||^2 of finite u, at the form's bits.");
+
+  py::class_<MomentForm>(m, "MomentForm", "Sums over a state that the theory's formulas need.")
+      .def(py::init([](const Data& data, long bits) {
+             return without_gil([&](const Poll& poll) {
+               return std::make_unique<MomentForm>(data.exact, *data.X, Bits(bits), poll);
+             });
+           }),
+           py::arg("data"), py::arg("bits"))
+      .def(
+          "measure",
+          [](const MomentForm& form, const Vector& u, const Vector& v, const Vector& y, long bits) {
+            Moments sums{Bits(bits)};
+            without_gil([&](const Poll& poll) {
+              form.measure(sums, u, v, y, poll);
+              return 0;
+            });
+            Vector out(7, Bits(bits));
+            std::size_t i = 0;
+            for (const Mpfr* sum :
+                 {&sums.uu, &sums.ss, &sums.sz, &sums.zz, &sums.gg, &sums.rrzz, &sums.sszz}) {
+              mpfr_set(out[i++], *sum, MPFR_RNDN);
+            }
+            return out;
+          },
+          py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"),
+          "u'u, s's, s'z, z'z, g'g, sum |x_i|^2 z_i^2, sum s_i^2 z_i^2, at `bits`.");
+
+  m.def(
+      "dot",
+      [](const Vector& x, const Vector& y, long bits) {
+        const MpfrScope scope;
+        Mpfr out{Bits(bits)};
+        dot(out, x, y, Arithmetic::exact);
+        return as_vector(out);
+      },
+      py::arg("x"), py::arg("y"), py::arg("bits"), "x'y, rounded once to `bits`.");
 
   py::class_<GradientDescent>(m, "GradientDescent", "Gradient descent of the minimalist model.")
       .def(py::init([](const Data& data, const Vector& y, const Vector& u, const Vector& v,

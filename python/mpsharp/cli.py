@@ -80,6 +80,14 @@ def compare(
 
 
 @app.command()
+def observables() -> None:
+    """List what can be recorded along a run."""
+    from mpsharp.observables import listing
+
+    print(listing())
+
+
+@app.command()
 @with_groups
 def theory(*, data: DataOptions) -> None:
     """Print what the theory says of a data set: difficulty, predicted sharpness, bounds, step sizes."""

@@ -80,6 +80,9 @@ class TrainingOptions:
     stop_loss: Annotated[str | None, Option(help="Converged once the loss is at most this, e.g. 1e-400.")] = (
         None
     )
+    observables: Annotated[
+        str, Option(help="What to record, separated by commas; `mpsharp observables` lists what there is.")
+    ] = "loss,sharpness,imbalance"
     arithmetic: Annotated[
         str, Option(help="Rounding of dot products: exact, sequential, or numpy (float formats only).")
     ] = "exact"
@@ -102,6 +105,7 @@ class TrainingOptions:
             "steps": self.steps,
             "record_every": self.record_every,
             "stop_loss": self.stop_loss,
+            "observables": self.observables,
             "arithmetic": self.arithmetic,
             "threads": self.threads,
             "seed": data.seed,

@@ -175,6 +175,62 @@ def _mark_events(axes: Axes, run: Drawable, values: npt.NDArray[np.float64], col
             )
 
 
+def draw_record(axes: Axes, runs: Mapping[str, Trajectory], name: str) -> None:
+    """Draw any record against the step: a colour for each run, a dash for each entry.
+
+    Logarithmic if everything is positive and spans more than three decades.
+    """
+    from mpsharp.observables import RECORDS
+
+    about = RECORDS.get(name)
+    seen = []
+    for (label, run), colour in zip(runs.items(), colours(len(runs)), strict=True):
+        values = run[name] if run[name].ndim == 2 else run[name][:, None]
+        count = values.shape[1]
+        entries = about.labels(count) if about and about.axis else [str(k + 1) for k in range(count)]
+        shades = colours(count) if len(runs) == 1 else [colour] * count
+        for column, style in enumerate(_styles(count)):
+            parts = [label] * (len(runs) > 1) + [entries[column]] * (count > 1)
+            _draw_line(
+                axes, run, values[:, column], color=shades[column], label=", ".join(parts) or None, **style
+            )
+        seen.append(values[np.isfinite(values)])
+    finite = np.concatenate(seen)
+    if finite.size and finite.min() > 0 and finite.max() > 1e3 * finite.min():
+        axes.set_yscale("log")
+    unit = "" if about is None or about.unit == "1" else f" ({about.unit.replace('_', ' ')})"
+    axes.set_ylabel(f"{name.replace('_', ' ')}{unit}")
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(fontsize="small", frameon=False)
+
+
+def _figure_of(runs: Mapping[str, Trajectory], title: str) -> Figure:
+    """Loss above sharpness, where that was recorded, above whatever beyond the default set was."""
+    from mpsharp.observables import DEFAULT_OBSERVABLES
+
+    recorded = [
+        name for name in next(iter(runs.values())).records if all(name in run for run in runs.values())
+    ]
+    more = [name for name in recorded if name not in (*DEFAULT_OBSERVABLES, "sharpness_residual")]
+    if "sharpness" in recorded and not more:
+        return curves(runs, title)
+    names = ["loss", *(["sharpness"] if "sharpness" in recorded else []), *more]
+    figure = new_figure((SIZE[0], 3.0 * len(names)))
+    panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(panels, names, strict=True):
+        if name == "loss":
+            draw_loss(axes, runs)
+        elif name == "sharpness":
+            draw_sharpness(axes, runs)
+            axes.legend(fontsize="small", frameon=False, ncols=2 if len(runs) > 3 else 1)
+        else:
+            draw_record(axes, runs, name)
+        axes.grid(alpha=0.25)
+    panels[0].set_title(title, fontsize="medium")
+    panels[-1].set_xlabel("step")
+    return figure
+
+
 def curves(runs: Mapping[str, Drawable], title: str) -> Figure:
     """Return loss above sharpness for several runs; dots mark catapults, crosses divergence."""
     figure = new_figure()
@@ -201,17 +257,17 @@ def describe(run: Trajectory) -> str:
 
 
 def plot_trajectory(run: Trajectory, path: str | Path | None = None) -> Figure:
-    """Draw loss and sharpness of one run; write it to `path` if given."""
-    figure = curves({run.format.label: run}, describe(run))
+    """Draw loss, sharpness and every record beyond the default ones of a run; write it to `path` if given."""
+    figure = _figure_of({run.format.label: run}, describe(run))
     if path is not None:
         save_figure(figure, path)
     return figure
 
 
 def plot_comparison(runs: Mapping[Format, Trajectory], path: str | Path | None = None) -> Figure:
-    """Draw loss and sharpness of several runs; write it to `path` if given."""
+    """Draw loss, sharpness and every record beyond the default ones of several runs, as `plot_trajectory`."""
     first = next(iter(runs.values()))
-    figure = curves({key.label: run for key, run in runs.items()}, describe(first))
+    figure = _figure_of({key.label: run for key, run in runs.items()}, describe(first))
     if path is not None:
         save_figure(figure, path)
     return figure

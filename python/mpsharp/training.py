@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from mpsharp.errors import ConfigurationError, Interrupted, check_name
 from mpsharp.exact import ExactArray, exact_decimal
 from mpsharp.formats import Format, FormatLike
 from mpsharp.initialization import check_count
+from mpsharp.observables import DEFAULT_OBSERVABLES, Observable, resolve
 from mpsharp.optimizers import SGD, Optimizer, check_optimizer
 from mpsharp.problems import Problem
 from mpsharp.progress import Progress
@@ -45,13 +46,14 @@ def run(
     steps: int | None = None,
     record_every: int = 1,
     stop_loss: Any = None,
+    observables: str | Iterable[str] = DEFAULT_OBSERVABLES,
     arithmetic: str = "exact",
     backend: str = "auto",
     threads: int | None = None,
     seed: int = 0,
     progress: bool | None = None,
 ) -> Trajectory:
-    """Train the minimalist model in one number format and record loss and sharpness on the way.
+    """Train the minimalist model in one number format; record loss, sharpness and more on the way.
 
     Parameters
     ----------
@@ -70,6 +72,9 @@ def run(
     stop_loss : float, str or exact number, optional
         The run has converged once its loss is at most this. Text such as "1e-400" reaches below
         float64's range.
+    observables : str or iterable of str
+        What to record, by name (`mpsharp.observables.listing()`): ("loss", "sharpness", "imbalance") by
+        default. The loss is always recorded; nothing else is computed unless asked for.
     arithmetic : str
         How dot products are rounded: "exact" (computed as if exactly, rounded once), "sequential"
         (every product and sum rounded, in index order), or "numpy" (NumPy's own sums; float32 and
@@ -129,6 +134,7 @@ def run(
         raise ConfigurationError("steps: expected a number (this problem carries none), got None")
     limit = _rounded_stop_loss(stop_loss, chosen)
     engine = get_backend(backend, chosen)
+    watched = resolve(observables, problem=problem, optimizer=optimizer)
     check_memory(problem, chosen, 2 + steps // record_every)
 
     config: dict[str, Any] = {
@@ -142,10 +148,11 @@ def run(
         "steps": steps,
         "record_every": record_every,
         "stop_loss": None if stop_loss is None else exact_decimal(stop_loss),
+        "observables": [str(item) for item in watched],
         "seed": seed,
         "versions": versions(),
     }
-    recorder = _Recorder(problem, chosen, config)
+    recorder = _Recorder(problem, chosen, config, watched)
     with Progress(steps, chosen.label, progress) as bar:
         try:
             runner = engine.start(
@@ -270,16 +277,19 @@ def _train(
 class _Recorder:
     """Collects records and makes the Trajectory."""
 
-    def __init__(self, problem: Problem, format: Format, config: dict[str, Any]) -> None:
+    def __init__(
+        self, problem: Problem, format: Format, config: dict[str, Any], observables: Sequence[Observable]
+    ) -> None:
         self._problem = problem
         self._format = format
         self._config = config
+        self._observables = observables
         self._started = time.perf_counter()
         self.steps: list[int] = []
         self._records: list[dict[str, ExactArray]] = []
 
     def add(self, runner: Runner) -> None:
-        values = runner.observe()
+        values = runner.observe(self._observables)
         self._records.append(values)
         self.steps.append(runner.step)
 

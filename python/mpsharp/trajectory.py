@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mpsharp.errors import ConfigurationError, ShapeError, check_name
 from mpsharp.exact import ExactArray
 from mpsharp.formats import Format
+from mpsharp.observables import DEFAULT_OBSERVABLES, RECORDS
 
 if TYPE_CHECKING:
     import xarray
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T", bound=np.generic)
 
+NEEDED = "record of this run (see observables= of run)"
 STATUSES = ("completed", "converged", "diverged", "interrupted")
-RECORDS = ("loss", "sharpness", "sharpness_residual", "imbalance")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -44,12 +45,13 @@ class Trajectory:
         The number format of the run.
     config : dict
         What repeats the run, as JSON-able values: "problem", "optimizer", "format", "arithmetic", "backend",
-        "coordinates", "steps", "record_every", "stop_loss", "seed" and "versions".
+        "coordinates", "steps", "record_every", "stop_loss", "observables", "seed" and "versions".
     step : int64 array, shape (records,)
         The recorded steps, increasing; step 0 is the starting point.
     records : mapping of name to ExactArray
-        "loss", "sharpness" (unit 1/step_size) and "sharpness_residual" of shape (records,),
-        "imbalance" of shape (records, depth - 1).
+        "loss", of shape (records,), and what else was asked for (`mpsharp.observables`): "sharpness" and
+        "sharpness_residual" (unit 1/step_size) of the same shape, "imbalance" of shape
+        (records, depth - 1), …
     u, v : ExactArray, shapes (n_features,) and (depth - 1,)
         Parameters after the last step.
     status : str
@@ -67,7 +69,7 @@ class Trajectory:
     UnknownNameError
         `status` is none of the above.
     ConfigurationError
-        A record is missing.
+        The loss is missing.
     """
 
     problem: Problem
@@ -86,8 +88,8 @@ class Trajectory:
         step = np.array(self.step, dtype=np.int64)
         if step.ndim != 1 or step.size == 0 or np.any(np.diff(step) <= 0):
             raise ShapeError(f"step: expected one or more increasing integers, got {step.tolist()[:9]}")
-        if missing := [name for name in RECORDS if name not in self.records]:
-            raise ConfigurationError(f"records: expected {list(RECORDS)}, got none of {missing}")
+        if "loss" not in self.records:
+            raise ConfigurationError(f"records: expected 'loss' among them, got {list(self.records)}")
         for name, values in self.records.items():
             shape = (step.size, *values.shape[1:])
             if values.shape != shape:
@@ -97,37 +99,61 @@ class Trajectory:
 
     # What was measured ------------------------------------------------------------------------------
 
+    def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
+        """Return a record as float64, read-only: ``run["gradient_norm"]``, shape (records, …).
+
+        Parameters
+        ----------
+        name : one of `records`; `mpsharp.observables.listing()` says what each is.
+
+        Raises
+        ------
+        UnknownNameError : the run did not record it.
+        """
+        check_name(NEEDED, name, self.records)
+        if name not in self._rounded:
+            self._rounded[name] = _frozen(self.records[name].to_float64())
+        return self._rounded[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the run recorded it."""
+        return name in self.records
+
     @cached_property
+    def _rounded(self) -> dict[str, npt.NDArray[np.float64]]:
+        return {}
+
+    @property
     def loss(self) -> npt.NDArray[np.float64]:
         """Loss at each recorded step, shape (records,); zero where it is below float64's range."""
-        return _frozen(self.records["loss"].to_float64())
+        return self["loss"]
 
     @cached_property
     def log2_loss(self) -> npt.NDArray[np.float64]:
         """log₂ of the loss, shape (records,): finite also where `loss` under- or overflows."""
         return _frozen(self.records["loss"].log2_abs())
 
-    @cached_property
+    @property
     def sharpness(self) -> npt.NDArray[np.float64]:
         """Largest eigenvalue of the Hessian, shape (records,), unit 1/step_size."""
-        return _frozen(self.records["sharpness"].to_float64())
+        return self["sharpness"]
 
-    @cached_property
+    @property
     def sharpness_residual(self) -> npt.NDArray[np.float64]:
         """‖Hx − Sx‖ of the unit vector x that was found with the sharpness S, shape (records,)."""
-        return _frozen(self.records["sharpness_residual"].to_float64())
+        return self["sharpness_residual"]
 
-    @cached_property
+    @property
     def imbalance(self) -> npt.NDArray[np.float64]:
         """Layer imbalance ‖Πu‖² − v_l² (Definition 4.2), shape (records, depth - 1)."""
-        return _frozen(self.records["imbalance"].to_float64())
+        return self["imbalance"]
 
     def exact(self, name: str) -> Any:
         """Return a record, or the final "u" or "v", as gmpy2.mpfr numbers with every bit.
 
         Parameters
         ----------
-        name : "loss", "sharpness", "sharpness_residual", "imbalance", "u" or "v".
+        name : one of `records`, "u" or "v".
 
         Returns
         -------
@@ -138,7 +164,7 @@ class Trajectory:
         UnknownNameError : any other name.
         """
         arrays = {**self.records, "u": self.u, "v": self.v}
-        return arrays[check_name("record", name, arrays)].to_gmpy2()
+        return arrays[check_name(NEEDED, name, arrays)].to_gmpy2()
 
     # The edge of stability --------------------------------------------------------------------------
 
@@ -165,14 +191,23 @@ class Trajectory:
 
     @property
     def first_unstable_step(self) -> int | None:
-        """First recorded step whose sharpness exceeds 2/η, compared without rounding; None without one."""
+        """First recorded step whose sharpness exceeds 2/η, compared without rounding; None without one.
+
+        Raises
+        ------
+        UnknownNameError : the sharpness was not recorded.
+        """
+        check_name(NEEDED, "sharpness", self.records)
         record = self._first_unstable_record
         return None if record is None else int(self.step[record])
 
     @cached_property
     def catapult_record(self) -> int | None:
-        """Index into the records at which the catapult is seen (see `catapult_step`); None without one."""
-        first = self._first_unstable_record
+        """Index into the records at which the catapult is seen (see `catapult_step`).
+
+        None without one, and where the sharpness was not recorded, so that nothing can be seen.
+        """
+        first = self._first_unstable_record if "sharpness" in self else None
         if first is None:
             return None
         wide = gmpy2.context(  # 4 bits more hold ten times a number
@@ -193,7 +228,12 @@ class Trajectory:
         Decided on the exact losses, so losses below float64's range count. Only recorded steps are
         seen: with ``record_every=k`` the answer can be late, by k - 1 steps and by a loss that rises
         and falls between two records.
+
+        Raises
+        ------
+        UnknownNameError : the sharpness was not recorded.
         """
+        check_name(NEEDED, "sharpness", self.records)
         record = self.catapult_record
         return None if record is None else int(self.step[record])
 
@@ -206,9 +246,11 @@ class Trajectory:
             "format", "bits", "arithmetic", "records", "last_step"; "first_unstable_step",
             "catapult_step", "catapult_ratio", the sharpness at the catapult over 2/η (None without);
             "peak_ratio", the same for the largest finite sharpness of the records; "last_log2_loss";
-            "status", "status_step", "seconds".
+            "observables", the names of what was recorded; "status", "status_step", "seconds". What rests on
+            the sharpness is None where that was not recorded.
         """
-        ratio = self.sharpness / self.stability_limit
+        seen = "sharpness" in self
+        ratio = self.sharpness / self.stability_limit if seen else np.empty(0)
         finite = ratio[np.isfinite(ratio)]
         record = self.catapult_record
         return {
@@ -217,11 +259,12 @@ class Trajectory:
             "arithmetic": self.config["arithmetic"],
             "records": len(self.step),
             "last_step": int(self.step[-1]),
-            "first_unstable_step": self.first_unstable_step,
-            "catapult_step": self.catapult_step,
+            "first_unstable_step": self.first_unstable_step if seen else None,
+            "catapult_step": self.catapult_step if seen else None,
             "catapult_ratio": None if record is None else float(ratio[record]),
             "peak_ratio": float(finite.max()) if finite.size else None,
             "last_log2_loss": float(self.log2_loss[-1]),
+            "observables": list(self.records),
             "status": self.status,
             "status_step": self.status_step,
             "seconds": self.seconds,
@@ -280,6 +323,7 @@ class Trajectory:
                 name: self.config[name]
                 for name in ("steps", "record_every", "stop_loss", "arithmetic", "seed")
             },
+            "observables": self.config.get("observables", DEFAULT_OBSERVABLES),
         }
         if "bits" not in changes and "format" not in changes:
             same |= {"format": self.format, "backend": self.config["backend"]}
@@ -297,16 +341,20 @@ class Trajectory:
 
         import xarray as xr
 
-        dataset = xr.Dataset(
-            {
-                "loss": ("step", self.loss, {"units": "1"}),
-                "log2_loss": ("step", self.log2_loss, {"units": "1"}),
-                "sharpness": ("step", self.sharpness, {"units": "1/step_size"}),
-                "sharpness_residual": ("step", self.sharpness_residual, {"units": "1/step_size"}),
-                "imbalance": (("step", "layer"), self.imbalance, {"units": "1"}),
-            },
-            coords={"step": self.step, "layer": np.arange(1, self.imbalance.shape[1] + 1)},
-        )
+        variables: dict[str, Any] = {}
+        coordinates: dict[str, Any] = {"step": self.step}
+        for name in self.records:
+            values, about = self[name], RECORDS.get(name)
+            axis = "" if about is None or about.axis is None else about.axis
+            if values.ndim == 2:
+                axis = axis or f"{name}_index"
+                labels = about.labels(values.shape[1]) if about and about.entries else None
+                coordinates[axis] = labels or np.arange(1, values.shape[1] + 1)
+            dimensions = ("step", axis) if values.ndim == 2 else ("step",)
+            variables[name] = (dimensions, values, {"units": about.unit if about else ""})
+            if name == "loss":
+                variables["log2_loss"] = ("step", self.log2_loss, {"units": "1"})
+        dataset = xr.Dataset(variables, coords=coordinates)
         summary = {name: value for name, value in self.summary().items() if value is not None}
         dataset.attrs = {
             **summary,

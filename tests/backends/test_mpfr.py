@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import mpsharp
 from mpsharp import ExactArray, Problem, _core
-from mpsharp.backends.mpfr import from_core, to_core
+from mpsharp.backends.transfer import from_core, to_core
 from mpsharp.optimizers import GD
 
 

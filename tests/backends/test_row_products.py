@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import mpsharp
 from mpsharp import ExactArray, _core
 from mpsharp.backends.mirror.products import products_with
-from mpsharp.backends.mpfr import from_core, to_core
+from mpsharp.backends.transfer import from_core, to_core
 from mpsharp.errors import ShapeError
 from strategies import matrices, numbers, vectors
 

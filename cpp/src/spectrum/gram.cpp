@@ -137,6 +137,14 @@ void GramForm::projected_square(mpfr_ptr out, const Vector& u, const Vector& s,
   }
 }
 
+Mpfr GramForm::projected_square(const Vector& u, const Poll& poll) const {
+  Vector s(X_->rows(), bits());
+  X_->apply(s, u, poll);
+  Mpfr out(bits());
+  projected_square(out, u, s, poll);
+  return out;
+}
+
 Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y, Bits precision,
                               const Poll& poll) const {
   const std::size_t n = X_->rows(), k = order(), m = v.size();

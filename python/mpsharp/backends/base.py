@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 from mpsharp.errors import ConfigurationError, check_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mpsharp.batches import Batches
     from mpsharp.exact import ExactArray
     from mpsharp.formats import Format
+    from mpsharp.observables import Observable
     from mpsharp.optimizers import Optimizer
     from mpsharp.problems import Problem
 
@@ -51,15 +54,10 @@ class Runner(Protocol):
         """
         ...
 
-    def observe(self) -> dict[str, ExactArray]:
-        """Return what is recorded, at the current step.
+    def observe(self, observables: Iterable[Observable] = ...) -> dict[str, ExactArray]:
+        """Return the records of `observables`, the default ones if not given, at the current step.
 
-        Returns
-        -------
-        dict
-            "loss" of shape (); "sharpness" (unit 1/step_size) and "sharpness_residual" (‖Hx − λx‖ of a
-            unit vector x), both of shape (); "imbalance" of shape (depth - 1,). What is undefined
-            because the state is not finite is NaN.
+        What is undefined because the state is not finite is NaN.
         """
         ...
 

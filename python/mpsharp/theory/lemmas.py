@@ -8,7 +8,7 @@ import numpy as np
 
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import FormatLike
-from mpsharp.theory.arithmetic import Arithmetic, sqrt, square
+from mpsharp.theory.arithmetic import Arithmetic, Number, sqrt, square
 from mpsharp.theory.bounds import Bounds
 from mpsharp.theory.singular import spectrum
 
@@ -93,14 +93,22 @@ def sharpness_bounds(
     with parts.arithmetic.active():
         layer = parts.arithmetic.enter([v] if np.ndim(v) == 0 else v, "v", 1, 1)[0]  # type: ignore[arg-type]
         d, nu, sigma = parts.labels(y), parts.weights(u), parts.sigma
-        lower = 0 * layer
-        if parts.rank and (layer or nu[0]):
-            size = layer * layer + nu[0] * nu[0]
-            lower = sigma[0] * (
-                sigma[0] * size + 2 * layer * nu[0] * (sigma[0] * nu[0] * layer - d[0]) / size
-            )
         outputs = sigma * nu
         slope = sigma * (layer * outputs - d)
-        upper = parts.top * parts.top * layer * layer + square(outputs) + sqrt(square(slope))
+        if not parts.rank:
+            zero = 0 * layer
+            return Bounds(parts.arithmetic.leave(zero), parts.arithmetic.leave(zero))
+        lower, upper = bounds_at(sigma[0], d[0], nu[0], layer, square(outputs), square(slope))
         n = parts.n_samples
         return Bounds(parts.arithmetic.leave(lower / n), parts.arithmetic.leave(upper / n))
+
+
+def bounds_at(
+    sigma: Number, d: Number, nu: Number, v: Number, ss: Number, gg: Number
+) -> tuple[Number, Number]:
+    """Return n times both bounds of Lemma B.3 from σ₁, d₁, ν₁, v, ‖Xu‖² and ‖Xᵀz‖²."""
+    lower = 0 * v
+    if v or nu:
+        size = v * v + nu * nu
+        lower = sigma * (sigma * size + 2 * v * nu * (sigma * nu * v - d) / size)
+    return lower, sigma * sigma * v * v + ss + sqrt(gg)

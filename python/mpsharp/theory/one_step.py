@@ -9,7 +9,7 @@ import numpy as np
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import FormatLike
 from mpsharp.initialization import check_count
-from mpsharp.theory.arithmetic import Arithmetic, Array, square
+from mpsharp.theory.arithmetic import Arithmetic, Array, Number, square
 
 
 class ImbalanceTerms(NamedTuple):
@@ -73,7 +73,8 @@ def gd_imbalance_change(
         layers = arithmetic.enter(v, "v", 1)
         terms = _terms(arithmetic, X, y, u, layers)
         n = len(X)  # type: ignore[arg-type]
-        return arithmetic.leave(_change(arithmetic, layers, terms.a, terms.b, step_size, n))
+        rate = arithmetic.number(step_size, "step_size") / n
+        return arithmetic.leave(gd_change(terms, layers, rate))
 
 
 def sgd_imbalance_change(
@@ -112,11 +113,8 @@ def sgd_imbalance_change(
         n = len(X)  # type: ignore[arg-type]
         if check_count("batch_size", batch_size) > n:
             raise ConfigurationError(f"batch_size: expected at most n_samples = {n}, got {batch_size}")
-        change = _change(arithmetic, layers, terms.a, terms.b, step_size, n)
-        if batch_size < n:
-            extra = _change(arithmetic, layers, terms.a_batch, terms.b_batch, step_size, n)
-            change = change + extra * (n - batch_size) / (batch_size * (n - 1))
-        return arithmetic.leave(change)
+        rate = arithmetic.number(step_size, "step_size") / n
+        return arithmetic.leave(sgd_change(terms, layers, rate, batch_size, n))
 
 
 def _terms(arithmetic: Arithmetic, X: object, y: object, u: object, v: Array) -> ImbalanceTerms:
@@ -132,9 +130,24 @@ def _terms(arithmetic: Arithmetic, X: object, y: object, u: object, v: Array) ->
     )
 
 
-def _change(arithmetic: Arithmetic, v: Array, first: Any, second: Any, step_size: object, n: int) -> Array:
-    """(η²/n²)(c²·first − w_l²·second) for every layer."""
-    rate = arithmetic.number(step_size, "step_size") / n
+# --- the same from the terms ------------------------------------------------------------------------
+
+
+def gd_change(terms: ImbalanceTerms, v: Array, rate: Number) -> Array:
+    """(η²/n²)(c²a − w_l²b) for every layer l, rate = η/n."""
+    return _change(terms.a, terms.b, v, rate)
+
+
+def sgd_change(terms: ImbalanceTerms, v: Array, rate: Number, batch_size: int, n_samples: int) -> Array:
+    """`gd_change` plus (n−B)/(B(n−1)) times the same expression in a⊙ and b⊙."""
+    change = gd_change(terms, v, rate)
+    if batch_size == n_samples:
+        return change
+    extra = _change(terms.a_batch, terms.b_batch, v, rate)
+    return np.asarray(change + extra * (n_samples - batch_size) / (batch_size * (n_samples - 1)))
+
+
+def _change(first: Number, second: Number, v: Array, rate: Number) -> Array:
     c = v.prod()
     others = np.array([np.delete(v, k).prod() for k in range(len(v))], dtype=v.dtype)
     return np.asarray(rate * rate * (c * c * first - others * others * second))

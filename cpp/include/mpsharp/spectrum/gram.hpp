@@ -40,6 +40,9 @@ class GramForm {
   [[nodiscard]] Observation observe(const Vector& u, const Vector& v, const Vector& y,
                                     Bits precision, const Poll& poll) const;
 
+  /// ||Pi u||^2 of finite u, at `bits()`.
+  [[nodiscard]] Mpfr projected_square(const Vector& u, const Poll& poll) const;
+
  private:
   void projected_square(mpfr_ptr out, const Vector& u, const Vector& s, const Poll& poll) const;
 

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mpsharp.backends.mirror.minimalist import Data
+from mpsharp.backends.mirror.point import FLOAT64_BITS, Instruments, MirrorPoint
 from mpsharp.backends.mirror.products import products_with
 from mpsharp.backends.mirror.rounding import to_dtype
-from mpsharp.backends.mirror.spectrum import Spectrum
 from mpsharp.backends.mirror.steppers import GradientDescent, Stepper, StochasticGradientDescent
 from mpsharp.errors import ConfigurationError
 from mpsharp.exact import ExactArray, as_exact_input
+from mpsharp.observables import DEFAULTS, evaluate
 from mpsharp.optimizers import SGD, Optimizer, check_optimizer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mpsharp.batches import Batches
     from mpsharp.formats import Format
+    from mpsharp.observables import Observable
     from mpsharp.problems import Problem
-
-FLOAT64_BITS = 53
 
 
 class MirrorRunner:
@@ -46,11 +48,9 @@ class MirrorRunner:
         X = to_dtype(problem.X, dtype, "X")
         step_size = to_dtype(as_exact_input([optimizer.step_size], "step_size"), dtype, "step_size")[0]
         self._bits = format.bits
-        self._problem = problem
-        self._X = X
         self._y = to_dtype(problem.y, dtype, "y")
+        self._instruments = Instruments(problem, X, self._y, step_size)
         data = Data(products_with(X, arithmetic), self._y)
-        self._spectrum: Spectrum | None = None
         u, v = to_dtype(problem.u, dtype, "u"), to_dtype(problem.v, dtype, "v")
         self._stepper: Stepper
         with np.errstate(all="ignore"):
@@ -72,20 +72,11 @@ class MirrorRunner:
         with np.errstate(all="ignore"):  # overflow is how a run diverges
             return self._stepper.advance(steps, ceiling, stop)
 
-    def observe(self) -> dict[str, ExactArray]:
-        """Return loss (in the format of the run), sharpness, its residual and imbalance (in float64)."""
-        if self._spectrum is None:
-            self._spectrum = Spectrum(self._X, self._y, largest_rank=self._problem.rank)
+    def observe(self, observables: Iterable[Observable] = DEFAULTS) -> dict[str, ExactArray]:
+        """Return what is recorded at the current step, all but the loss in float64."""
         with np.errstate(all="ignore"):
-            loss = self._stepper.loss
-        sharpness, residual = self._spectrum.sharpness(self._stepper.u, self._stepper.v)
-        imbalance = self._spectrum.imbalance(self._stepper.u, self._stepper.v)
-        return {
-            "loss": ExactArray.from_float64(loss, self._bits),
-            "sharpness": ExactArray.from_float64(sharpness, FLOAT64_BITS),
-            "sharpness_residual": ExactArray.from_float64(residual, FLOAT64_BITS),
-            "imbalance": ExactArray.from_float64(imbalance, FLOAT64_BITS),
-        }
+            loss = ExactArray.from_float64(self._stepper.loss, self._bits)
+        return evaluate(observables, MirrorPoint(self._instruments, self._stepper.u, self._stepper.v, loss))
 
     def parameters(self) -> tuple[ExactArray, ExactArray]:
         """Return u and v at the current step."""

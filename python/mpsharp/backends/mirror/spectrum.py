@@ -61,8 +61,12 @@ class Spectrum:
         if not (np.isfinite(u).all() and np.isfinite(v).all()):
             return np.full(len(v), np.nan)
         with np.errstate(all="ignore"):
-            coordinates = self._right[: self.rank] @ u
-            return np.asarray(coordinates @ coordinates - v**2)
+            return np.asarray(self.projected_square(u) - v**2)
+
+    def projected_square(self, u: Array) -> Any:
+        """Return ‖Πu‖² of finite u."""
+        coordinates = self._right[: self.rank] @ u
+        return coordinates @ coordinates
 
     def _sharpness(self, u: Float64Array, v: Float64Array) -> tuple[float, float]:
         n = len(self._y)

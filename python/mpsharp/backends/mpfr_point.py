@@ -1,0 +1,226 @@
+"""The states of a run in the core, as observables see them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+
+from mpsharp import _core
+from mpsharp._scalar import wide_context
+from mpsharp.backends.transfer import from_core, scalar_from_core, to_core
+from mpsharp.exact import ExactArray
+from mpsharp.theory import spectrum
+from mpsharp.theory.arithmetic import Arithmetic
+from mpsharp.theory.difficulty import rank_and_condition
+from mpsharp.theory.imbalance import labels_in_range
+from mpsharp.theory.moments import Moments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mpsharp.problems import Problem
+    from mpsharp.theory.arithmetic import Array, Number
+    from mpsharp.theory.singular import Spectrum
+
+_T = TypeVar("_T")
+
+# Beyond the working precision: the rounding errors of a reduction of order k grow like k**2, so 64 bits
+# leave more than 40 right ones at k = 1000.
+GUARD_BITS = 64
+
+
+class Instruments:
+    """What the states of one run are measured with.
+
+    Everything is made when first needed and kept with the problem, for other runs at this precision.
+
+    Parameters
+    ----------
+    problem : the numbers as the user gave them.
+    data, y : the same numbers, rounded to `bits`.
+    bits, threads : of the run.
+    step_size : of the optimizer; None if it has none.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        data: _core.Data,
+        y: _core.Vector,
+        *,
+        bits: int,
+        threads: int,
+        step_size: Any = None,
+    ) -> None:
+        self.problem = problem
+        self.data = data
+        self.y = y
+        self.bits = bits
+        self._threads = threads
+        self._step_size = step_size
+
+    @cached_property
+    def gram(self) -> _core.GramForm:
+        """The reduction of X that sharpness and imbalance are read from."""
+        return self._kept("gram", self._make_gram)
+
+    @cached_property
+    def moment_form(self) -> _core.MomentForm:
+        """Row norms of X, for `Moments`."""
+        return self._kept("moments", lambda: _core.MomentForm(self.data, self.bits))
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Singular value decomposition of the rounded X."""
+        return self._kept("spectrum", self._make_spectrum)
+
+    @cached_property
+    def labels(self) -> Array:
+        """Coefficients of the rounded y, not all of them zero."""
+        with self.spectrum.arithmetic.active():
+            return np.asarray(labels_in_range(self.spectrum, from_core(self.y)))
+
+    @cached_property
+    def top_label(self) -> Number:
+        """d₁."""
+        with self.spectrum.arithmetic.active():
+            return self.spectrum.labels(from_core(self.y))[0]
+
+    @cached_property
+    def top_direction(self) -> _core.Vector:
+        """r₁, with the guard bits of `spectrum`."""
+        return to_core(ExactArray.from_any(self.spectrum.right[:, 0], self.spectrum.arithmetic.working))
+
+    @cached_property
+    def rank(self) -> int:
+        """Numerical rank of the rounded X, at most that of X."""
+        return self._rank_and_condition[0]
+
+    @cached_property
+    def step_size(self) -> Number:
+        """Step size as the run rounds it."""
+        return ExactArray.from_any([self._step_size], self.bits)[0].to_gmpy2()
+
+    @cached_property
+    def _rank_and_condition(self) -> tuple[int, int]:
+        return self._kept("rank", self._find_rank)
+
+    def _find_rank(self) -> tuple[int, int]:
+        X = self.problem.X
+        if X.dtype == np.float64 and self.bits < 53:
+            rounded = ExactArray.from_float64(X, self.bits).to_float64()
+        else:
+            rounded = X.astype(np.float64)
+        rank, condition = rank_and_condition(rounded)
+        return min(rank, self.problem.rank), condition
+
+    def _make_gram(self) -> _core.GramForm:
+        rank, condition = self._rank_and_condition
+        # Unless Π is the identity it is read from a system with the square of X's condition.
+        extra = 0 if rank == self.problem.n_features else 2 * condition
+        return _core.GramForm(self.data, self.bits + GUARD_BITS + extra, rank)
+
+    def _make_spectrum(self) -> Spectrum:
+        X = ExactArray.from_any(self.problem.X, self.bits)
+        return spectrum(X, format=self.bits, rank=self.rank)
+
+    def _kept(self, name: str, make: Callable[[], _T]) -> _T:
+        cache, key = self.problem._cache, (name, self.bits, self._threads)
+        if key not in cache:
+            cache[key] = make()
+        return cast(_T, cache[key])
+
+
+class MpfrPoint:
+    """One state of a run (`mpsharp.backends.point.Point`)."""
+
+    def __init__(self, by: Instruments, u: _core.Vector, v: _core.Vector, loss: _core.Vector) -> None:
+        self._by = by
+        self._u = u
+        self._v = v
+        self._loss = loss
+        self.record_bits = by.bits
+        self.n_samples = by.problem.n_samples
+        self.arithmetic = Arithmetic(by.bits, by.bits + GUARD_BITS)
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether every parameter is finite."""
+        return all(bool((from_core(x).kind <= 1).all()) for x in (self._u, self._v))
+
+    @property
+    def loss(self) -> ExactArray:
+        """Loss as the run computed it."""
+        return scalar_from_core(self._loss)
+
+    @cached_property
+    def v(self) -> Array:
+        """Outer layers."""
+        return np.asarray(from_core(self._v).to_gmpy2())
+
+    @property
+    def step_size(self) -> Number:
+        """Step size as the run rounds it."""
+        return self._by.step_size
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Sums over the state."""
+        bits = self.arithmetic.working
+        sums = self._by.moment_form.measure(self._u, self._v, self._by.y, bits)
+        return Moments(*from_core(sums).to_gmpy2())
+
+    @cached_property
+    def projected_square(self) -> Number:
+        """‖Πu‖²."""
+        by = self._by
+        if by.rank == by.problem.n_features:  # Π = I
+            return scalar_from_core(_core.dot(self._u, self._u, self.arithmetic.working)).to_gmpy2()
+        return scalar_from_core(by.gram.projected_square(self._u)).to_gmpy2()
+
+    @property
+    def imbalance(self) -> ExactArray:
+        """‖Πu‖² − v_l²."""
+        if "_seen" in self.__dict__:
+            return self._seen[2:]
+        square = self.projected_square
+        with wide_context(max(square.precision, self.arithmetic.working)):
+            return ExactArray.from_any(square - self.v * self.v, self.record_bits)
+
+    @property
+    def sharpness(self) -> ExactArray:
+        """Largest eigenvalue of the Hessian."""
+        return self._seen[0]
+
+    @property
+    def sharpness_residual(self) -> ExactArray:
+        """‖Hx − Sx‖."""
+        return self._seen[1]
+
+    @cached_property
+    def _seen(self) -> ExactArray:
+        return from_core(self._by.gram.observe(self._u, self._v, self._by.y, self._by.bits))
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """Singular value decomposition of X."""
+        return self._by.spectrum
+
+    @property
+    def labels(self) -> Array:
+        """Coefficients of y in the left singular vectors."""
+        return self._by.labels
+
+    @property
+    def top_label(self) -> Number:
+        """d₁ = w₁ᵀy."""
+        return self._by.top_label
+
+    @cached_property
+    def top_weight(self) -> Number:
+        """ν₁ = r₁ᵀu."""
+        return scalar_from_core(
+            _core.dot(self._by.top_direction, self._u, self.arithmetic.working)
+        ).to_gmpy2()
