@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "lane_descent.hpp"
 #include "mpsharp/error.hpp"
 
 namespace mpsharp {
@@ -26,14 +27,23 @@ Descent::Descent(const Minimalist& model, const Vector& u, const Vector& v, cons
 
 void Descent::step(Vector& next_u, Vector& next_v, const Vector& u, const Vector& v,
                    const Forward& at, const Backward& gradient) {
-  mpfr_mul(factor_, h_, at.c, MPFR_RNDN);
+  factor(at);
   for (std::size_t j = 0; j < u.size(); ++j) {
     mpfr_mul(term_, factor_, gradient.g[j], MPFR_RNDN);
     mpfr_sub(next_u[j], u[j], term_, MPFR_RNDN);
   }
+  step_layers(next_v, v, at, gradient.q);
+}
+
+const Mpfr& Descent::factor(const Forward& at) {
+  mpfr_mul(factor_, h_, at.c, MPFR_RNDN);
+  return factor_;
+}
+
+void Descent::step_layers(Vector& next_v, const Vector& v, const Forward& at, const Mpfr& q) {
   for (std::size_t l = 0; l < v.size(); ++l) {
     mpfr_mul(factor_, h_, at.w[l], MPFR_RNDN);
-    mpfr_mul(term_, factor_, gradient.q, MPFR_RNDN);
+    mpfr_mul(term_, factor_, q, MPFR_RNDN);
     mpfr_sub(next_v[l], v[l], term_, MPFR_RNDN);
   }
 }
@@ -50,15 +60,38 @@ GradientDescent::GradientDescent(std::shared_ptr<const Minimalist> model, Vector
       next_forward_(forward_),
       backward_(model_->n_features(), model_->bits()) {
   model_->forward(forward_, u_, v_, poll);
+  lanes_ = LaneDescent::make(model_->products(), model_->labels());
+}
+
+GradientDescent::~GradientDescent() = default;
+
+bool GradientDescent::lane_step(const Poll& poll) {
+  descent_.step_layers(next_v_, v_, forward_, lanes_->q());
+  layer_products(next_forward_.c, next_forward_.w, next_v_);
+  const Mpfr& factor = descent_.factor(forward_);
+  if (!lanes_->step(next_forward_.loss, factor, next_forward_.c, poll)) return false;
+  mpfr_div_ui(next_forward_.loss, next_forward_.loss, 2 * model_->n_samples(), MPFR_RNDN);
+  return true;
 }
 
 Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mpfr>& stop_loss,
                               const Poll& poll) {
+  /// Brings u up to date, also if `poll` throws.
+  struct Parameters {
+    GradientDescent& run;
+    ~Parameters() {
+      if (run.lanes_ != nullptr && run.lanes_->ready()) run.lanes_->store_parameters(run.u_);
+    }
+  } const parameters{*this};
   for (long i = 0; i < steps; ++i) {
-    model_->backward(backward_, forward_, poll);
-    descent_.step(next_u_, next_v_, u_, v_, forward_, backward_);
-    model_->forward(next_forward_, next_u_, next_v_, poll);
-    std::swap(u_, next_u_);
+    if (lanes_ != nullptr && !lanes_->ready()) lanes_->load(u_, forward_, poll);
+    if (lanes_ == nullptr || !lanes_->ready() || !lane_step(poll)) {
+      if (lanes_ != nullptr) lanes_->leave(u_, forward_);
+      model_->backward(backward_, forward_, poll);
+      descent_.step(next_u_, next_v_, u_, v_, forward_, backward_);
+      model_->forward(next_forward_, next_u_, next_v_, poll);
+      std::swap(u_, next_u_);
+    }
     std::swap(v_, next_v_);
     std::swap(forward_, next_forward_);
     ++step_;

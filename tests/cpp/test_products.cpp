@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/lane_products.hpp"
 #include "kernels/paths.hpp"
 #include "kernels/rns_products.hpp"
 #include "mpsharp/kernels/products.hpp"
@@ -57,6 +58,33 @@ void compare(Tally& tally, const RowProducts& expected, const RowProducts& actua
   compare(tally, expected.transposed, actual.transposed, what + ", some rows, transposed");
 }
 
+/// The same products and the two dot products of a step with vectors in the kernels' own form.
+void check_lanes(Tally& tally, const MatrixProducts& products, const Vector& right,
+                 const Vector& left, const Vector& other, const Vector& expected,
+                 const Vector& expected_transposed, const std::string& what) {
+  const Poll poll = [] {};
+  const LaneProducts* lanes = products.lanes_form();
+  if (lanes == nullptr || lanes->lane_kernels(right.bits()) == nullptr) return;
+  for (const bool transposed : {false, true}) {
+    const Vector& x = transposed ? left : right;
+    Vector actual(transposed ? expected_transposed : expected);
+    LaneVector in(x.size(), x.bits());
+    LaneVector out(actual.size(), x.bits());
+    if (!in.assign(x) || !lanes->apply(out, in, transposed, [](std::size_t) {}, poll)) continue;
+    out.copy_to(actual);
+    compare(tally, transposed ? expected_transposed : expected, actual,
+            what + (transposed ? ", lanes, transposed" : ", lanes"));
+  }
+  LaneVector s(other.size(), other.bits());
+  LaneVector z(left.size(), left.bits());
+  Vector dots(2, left.bits());
+  Vector expected_dots(2, left.bits());
+  if (!s.assign(other) || !z.assign(left) || !lanes->dots(dots[0], dots[1], s, z, poll)) return;
+  dot(expected_dots[0], left, left, products.arithmetic());
+  dot(expected_dots[1], other, left, products.arithmetic());
+  compare(tally, expected_dots, dots, what + ", dots of lanes");
+}
+
 void check_case(Tally& tally, std::uint64_t seed) {
   Generator generator(seed);
   const long out_bits = random_bits(generator);
@@ -87,7 +115,8 @@ void check_case(Tally& tally, std::uint64_t seed) {
   }
   Vector right(columns, Bits(vector_bits));
   Vector left(rows, Bits(vector_bits));
-  for (Vector* vector : {&right, &left}) {
+  Vector other(rows, Bits(vector_bits));
+  for (Vector* vector : {&right, &left, &other}) {
     for (__mpfr_struct& x : vector->span()) set_number(&x, vector_style, generator);
     if (style.paired) {
       for (std::size_t i = 0; i + 1 < vector->size(); i += 2) {
@@ -140,6 +169,9 @@ void check_case(Tally& tally, std::uint64_t seed) {
         thread.join();
         compare(tally, some_expected[0], *other, what + ", thread");
         compare(tally, some_expected[1], mine, what + ", thread");
+      }
+      if (out_bits == vector_bits) {
+        check_lanes(tally, *products, right, left, other, expected, expected_transposed, what);
       }
     }
     if (arithmetic == Arithmetic::exact) {

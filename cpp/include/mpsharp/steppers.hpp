@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 
 #include "mpsharp/models/minimalist.hpp"
 
 namespace mpsharp {
+
+class LaneDescent;
 
 /// Why a call of a stepper's `advance` came back.
 enum class Stop {
@@ -28,6 +31,10 @@ class Descent {
   /// (next_u, next_v) <- (u, v) - step_size * gradient; the outputs must not alias the inputs.
   void step(Vector& next_u, Vector& next_v, const Vector& u, const Vector& v, const Forward& at,
             const Backward& gradient);
+  /// RN(h c), what a gradient is multiplied by; valid until the next call.
+  const Mpfr& factor(const Forward& at);
+  /// next_v alone, q being dot(s, z).
+  void step_layers(Vector& next_v, const Vector& v, const Forward& at, const Mpfr& q);
 
  private:
   Mpfr h_;
@@ -43,6 +50,8 @@ class GradientDescent {
   GradientDescent(std::shared_ptr<const Minimalist> model, Vector u, Vector v,
                   const Mpfr& step_size, const Poll& poll);
 
+  ~GradientDescent();
+
   /// Makes up to `steps` steps; stops behind the first whose loss converged or diverged.
   /// If `poll` throws, the state is that after the last complete step.
   Stop advance(long steps, double ceiling, const std::optional<Mpfr>& stop_loss, const Poll& poll);
@@ -53,12 +62,17 @@ class GradientDescent {
   [[nodiscard]] const Vector& v() const { return v_; }
 
  private:
+  /// One step with the vectors in the kernels' own form; false, with nothing changed, where that
+  /// does not serve.
+  bool lane_step(const Poll& poll);
+
   std::shared_ptr<const Minimalist> model_;
   Vector u_, v_;
   Vector next_u_, next_v_;
   Descent descent_;
   Forward forward_, next_forward_;
   Backward backward_;
+  std::unique_ptr<LaneDescent> lanes_;  ///< holds u, s and z during `advance`, where it can
   long step_ = 0;
 };
 

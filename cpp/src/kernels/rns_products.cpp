@@ -56,7 +56,8 @@ RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels&
       padded_rows_(round_up(matrix_->rows(), lanes)),
       stride_(round_up(matrix_->columns(), lanes)),
       pool_(threads),
-      workspaces_(pool_.threads()) {}
+      workspaces_(pool_.threads()),
+      dots_(pool_.threads()) {}
 
 void RnsProducts::apply(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply: x", columns(), x.size());
@@ -86,34 +87,107 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const R
                           const Poll& poll) const {
   const std::lock_guard lock(mutex_);
   const Grid grid = grid_of(x);
-  if (!grid.finite || !grid_.finite || grid.empty || grid_.empty) {
-    return scalar_product(out, x, transposed, rows, poll);
+  const auto read = [&](std::uint64_t* limbs, std::size_t n_limbs, std::size_t group) {
+    const std::size_t first = group * lanes;
+    return split(limbs, n_limbs, x.span().subspan(first, std::min(lanes, x.size() - first)),
+                 grid.low);
+  };
+  const auto write = [&](std::size_t group, const Sum& sum, unsigned worker) {
+    const std::size_t first = group * lanes;
+    const std::size_t last = std::min(first + lanes, out.size());
+    std::vector<mp_limb_t>& words = workspaces_[worker].words;
+    for (std::size_t i = first; i < last; ++i) {
+      const bool negative = join52(words, sum.limbs + (i - first), lanes, sum.n_limbs);
+      round_limbs(out[i], words.data(), words.size(), negative, sum.exponent);
+      if (!mpfr_zero_p(out[i])) continue;
+      const auto set = transposed ? set_zero_sum_of_column : set_zero_sum_of_row;
+      set(out[i], *matrix_, rows, i, x);
+    }
+  };
+  if (!multiply(grid, x.size(), x.bits(), out.size(), transposed, rows, read, write, poll)) {
+    scalar_product(out, x, transposed, rows, poll);
   }
+}
+
+const LaneKernels* RnsProducts::lane_kernels(Bits bits) const {
+#ifdef MPSHARP_HAVE_IFMA
+  const auto limbs = static_cast<std::size_t>((bits.value() + 51) / 52);
+  if (kernels_.residues == rns_ifma.residues && limbs <= SequentialKernel::max_limbs) {
+    return &lanes_ifma(limbs);
+  }
+#else
+  static_cast<void>(bits);
+#endif
+  return nullptr;
+}
+
+bool RnsProducts::apply(LaneVector& out, const LaneVector& x, bool transposed,
+                        FunctionRef<void(std::size_t)> finish, const Poll& poll) const {
+  const std::lock_guard lock(mutex_);
+  const LaneKernels& numbers = *lane_kernels(x.bits());
+  const Grid grid = x.grid(numbers);
+  const auto read = [&](std::uint64_t* limbs, std::size_t n_limbs, std::size_t group) {
+    return numbers.integers(limbs, n_limbs, x.group(group), x.limbs(), grid.low);
+  };
+  const auto write = [&](std::size_t group, const Sum& sum, unsigned /*worker*/) {
+    const std::size_t first = group * lanes;
+    const std::size_t count = std::min(lanes, out.size() - first);
+    const unsigned zeros = numbers.round_integers(out.group(group), sum.limbs, sum.n_limbs,
+                                                  sum.exponent, (1U << count) - 1, out.unused());
+    for (std::size_t i = 0; i < count; ++i) {
+      if ((zeros >> i & 1U) != 0 && is_negative_zero(first + i, x, transposed)) {
+        out.set_negative_zero(first + i);
+      }
+    }
+    finish(group);
+  };
+  return multiply(grid, x.size(), x.bits(), out.size(), transposed, RowChoice::all_of(*matrix_),
+                  read, write, poll);
+}
+
+bool RnsProducts::dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
+                       const Poll& poll) const {
+  const std::lock_guard lock(mutex_);
+  return dots_.run(zz, sz, s, z, *lane_kernels(z.bits()), pool_, poll);
+}
+
+bool RnsProducts::is_negative_zero(std::size_t output, const LaneVector& x, bool transposed) const {
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    mpfr_srcptr entry = transposed ? (*matrix_)(i, output) : (*matrix_)(output, i);
+    if (!mpfr_zero_p(entry) && !x.is_zero(i)) return false;
+    if ((mpfr_signbit(entry) != 0) == x.is_negative(i)) return false;
+  }
+  return x.size() > 0;
+}
+
+bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, std::size_t out_size,
+                           bool transposed, const RowChoice& rows, Read read, Write write,
+                           const Poll& poll) const {
+  if (!grid.finite || !grid_.finite || grid.empty || grid_.empty) return false;
   // |sum of n products| < n 2^(widths) <= 2^bits.
-  const std::uint64_t bits = grid_.width() + grid.width() + std::bit_width(x.size());
+  const std::uint64_t bits = grid_.width() + grid.width() + std::bit_width(x_size);
   const std::size_t size = RnsBasis::size_for(bits);
-  if (size > prime_limit(matrix_->bits(), x.bits())) {
-    return scalar_product(out, x, transposed, rows, poll);
-  }
+  if (size > prime_limit(matrix_->bits(), x_bits)) return false;
   const RnsBasis::View basis = RnsBasis::of_size(size).view();
   const bool is_split = split_matrix(basis, poll);
   if (!is_split) extend(basis, poll);
   const Packed& packed = packed_rows(rows, is_split, size, poll);
-  const std::size_t stride = round_up(x.size(), lanes);
-  convert(x, grid, basis, stride, poll);
+  const std::size_t stride = round_up(x_size, lanes);
+  convert(read, limbs52(grid), basis, stride, poll);
   if (is_split) find_starts(basis, stride);
 
-  const std::int64_t exponent = grid_.low + grid.low;
   const std::size_t piece_size = !transposed ? lanes
                                  : is_split  ? RnsKernels::split_max_width
                                              : RnsKernels::max_width;
-  const auto work = [&](std::size_t piece, unsigned worker) {
-    Workspace& workspace = workspaces_[worker];
+  for (Workspace& workspace : workspaces_) {
     workspace.residues.reserve(size * piece_size);
     workspace.gathered.reserve(size * lanes);
     workspace.limbs.reserve((size + 2) * lanes);
+  }
+  const auto work = [&](std::size_t piece, unsigned worker) {
+    Workspace& workspace = workspaces_[worker];
     const std::size_t first = piece * piece_size;
-    const std::size_t count = std::min(piece_size, out.size() - first);
+    const std::size_t count = std::min(piece_size, out_size - first);
     if (is_split) {
       split_piece(workspace.residues.data(), piece_size, packed, first, count, transposed, basis,
                   stride);
@@ -141,11 +215,13 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const R
         }
         residues = workspace.gathered.data();
       }
-      finish(out, first + start, std::min(lanes, count - start), x, transposed, rows, residues,
-             basis, exponent, workspace);
+      kernels_.reconstruct(workspace.limbs.data(), basis, residues);
+      write((first + start) / lanes, {workspace.limbs.data(), size + 2, grid_.low + grid.low},
+            worker);
     }
   };
-  pool_.run((out.size() + piece_size - 1) / piece_size, work, poll);
+  pool_.run((out_size + piece_size - 1) / piece_size, work, poll);
+  return true;
 }
 
 void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, const Packed& packed,
@@ -168,23 +244,6 @@ void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, const 
       const RnsKernels::Split entries{packed.split.data() + (first + i) / tile_rows * row_stride,
                                       has_high()};
       kernels_.split_rows(out + q * lanes + i, entries, right, stride, stride, primes);
-    }
-  }
-}
-
-void RnsProducts::finish(Vector& out, std::size_t first, std::size_t count, const Vector& x,
-                         bool transposed, const RowChoice& rows, const std::uint64_t* residues,
-                         const RnsBasis::View& basis, std::int64_t exponent,
-                         Workspace& workspace) const {
-  kernels_.reconstruct(workspace.limbs.data(), basis, residues);
-  for (std::size_t i = 0; i < count; ++i) {
-    const bool negative =
-        join52(workspace.words, workspace.limbs.data() + i, lanes, basis.size + 2);
-    mpfr_ptr result = out[first + i];
-    round_limbs(result, workspace.words.data(), workspace.words.size(), negative, exponent);
-    if (mpfr_zero_p(result)) {
-      const auto set = transposed ? set_zero_sum_of_column : set_zero_sum_of_row;
-      set(result, *matrix_, rows, first + i, x);
     }
   }
 }
@@ -281,7 +340,12 @@ void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride) c
     const std::uint64_t p = two51 - basis.c[q];
     const std::uint64_t* residues = vector_.data() + q * stride;
     Wide sum = 0;
-    for (std::size_t j = 0; j < stride; ++j) sum += residues[j];
+    for (std::size_t begin = 0; begin < stride; begin += RnsKernels::fold) {
+      std::uint64_t part = 0;  // of residues up to 2^51
+      const std::size_t end = std::min(stride, begin + RnsKernels::fold);
+      for (std::size_t j = begin; j < end; ++j) part += residues[j];
+      sum += part;
+    }
     // Weights reach 2^(52 size), and the primes hold more bits than the matrix is wide.
     const Wide shift = static_cast<Wide>(basis.weights[q * (basis.size + 1) + width / 52])
                        << (width % 52);
@@ -319,23 +383,22 @@ void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
   for (AlignedWords& words : added) all_.residues.push_back(std::move(words));
 }
 
-void RnsProducts::convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis,
+void RnsProducts::convert(Read read, std::size_t n_limbs, const RnsBasis::View& basis,
                           std::size_t stride, const Poll& poll) const {
   vector_.reserve(basis.size * stride);
-  const std::size_t n_limbs = limbs52(grid);
-  constexpr std::size_t piece_size = 16 * lanes;
+  for (Workspace& workspace : workspaces_) workspace.limbs.reserve((n_limbs + 2) * lanes);
+  constexpr std::size_t piece_groups = 8;
+  const std::size_t groups = stride / lanes;
   const auto work = [&](std::size_t piece, unsigned worker) {
-    Workspace& workspace = workspaces_[worker];
-    workspace.limbs.reserve(n_limbs * lanes);
-    const std::size_t end = std::min(x.size(), (piece + 1) * piece_size);
-    for (std::size_t j = piece * piece_size; j < end; j += lanes) {
-      const unsigned negative = split(workspace.limbs.data(), n_limbs,
-                                      x.span().subspan(j, std::min(lanes, end - j)), grid.low);
-      kernels_.residues(vector_.data() + j, stride, basis, 0, basis.size, workspace.limbs.data(),
+    std::uint64_t* limbs = workspaces_[worker].limbs.data();
+    const std::size_t end = std::min(groups, (piece + 1) * piece_groups);
+    for (std::size_t group = piece * piece_groups; group < end; ++group) {
+      const unsigned negative = read(limbs, n_limbs, group);
+      kernels_.residues(vector_.data() + group * lanes, stride, basis, 0, basis.size, limbs,
                         n_limbs, negative);
     }
   };
-  pool_.run((x.size() + piece_size - 1) / piece_size, work, poll);
+  pool_.run((groups + piece_groups - 1) / piece_groups, work, poll);
 }
 
 }  // namespace mpsharp

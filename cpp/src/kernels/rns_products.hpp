@@ -6,7 +6,10 @@
 
 #include "aligned.hpp"
 #include "dense_products.hpp"
+#include "function_ref.hpp"
 #include "grid.hpp"
+#include "lane_dots.hpp"
+#include "lane_products.hpp"
 #include "rns_kernels.hpp"
 #include "row_choice.hpp"
 #include "thread_pool.hpp"
@@ -31,7 +34,7 @@ namespace mpsharp {
 /// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
 /// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
 /// result.
-class RnsProducts final : public DenseProducts {
+class RnsProducts final : public DenseProducts, public LaneProducts {
  public:
   RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels, unsigned threads);
 
@@ -42,6 +45,13 @@ class RnsProducts final : public DenseProducts {
   void apply_transposed_rows(Vector& out, const Vector& z, std::span<const std::size_t> rows,
                              const Poll& poll) const override;
 
+  [[nodiscard]] const LaneProducts* lanes_form() const override { return this; }
+  [[nodiscard]] const LaneKernels* lane_kernels(Bits bits) const override;
+  bool apply(LaneVector& out, const LaneVector& x, bool transposed,
+             FunctionRef<void(std::size_t)> finish, const Poll& poll) const override;
+  bool dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
+            const Poll& poll) const override;
+
  private:
   struct Workspace {
     AlignedWords residues;  ///< [prime][output of this piece]
@@ -49,6 +59,17 @@ class RnsProducts final : public DenseProducts {
     AlignedWords gathered;  ///< [prime][8] of those outputs
     std::vector<mp_limb_t> words;
   };
+  /// Eight outputs: integers in two's complement, limbs[8 l + i], times 2^exponent.
+  struct Sum {
+    std::uint64_t* limbs;  ///< may be overwritten
+    std::size_t n_limbs;
+    std::int64_t exponent;
+  };
+  /// Writes the magnitudes of eight numbers on the grid to limbs[8 l + i], l < n_limbs, with zeros
+  /// beyond the last number, and returns the signs as bits; there is room for n_limbs + 2.
+  using Read = FunctionRef<unsigned(std::uint64_t* limbs, std::size_t n_limbs, std::size_t group)>;
+  /// Takes eight outputs, or the last ones.
+  using Write = FunctionRef<void(std::size_t group, const Sum& sum, unsigned worker)>;
 
   /// A matrix, or some of its rows, as the kernels read it.
   struct Packed {
@@ -67,6 +88,14 @@ class RnsProducts final : public DenseProducts {
                const Poll& poll) const;
   void scalar_product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
                       const Poll& poll) const;
+  /// The product with the vector of x_size numbers that `read` reads from `grid`. Returns false
+  /// where residues do not serve.
+  bool multiply(const Grid& grid, std::size_t x_size, Bits x_bits, std::size_t out_size,
+                bool transposed, const RowChoice& rows, Read read, Write write,
+                const Poll& poll) const;
+  /// Whether every product of this output is -0.
+  [[nodiscard]] bool is_negative_zero(std::size_t output, const LaneVector& x,
+                                      bool transposed) const;
   /// Makes sure that the matrix has residues for `size` primes.
   void extend(const RnsBasis::View& basis, const Poll& poll) const;
   /// True if the two-word form serves for these primes; makes it.
@@ -76,8 +105,8 @@ class RnsProducts final : public DenseProducts {
                             const Poll& poll) const;
   /// start_[q] <- -2^width sum of x mod p_q: takes back what makes the two-word form positive.
   void find_starts(const RnsBasis::View& basis, std::size_t stride) const;
-  /// Residues of x, [prime][stride]; zeros beyond x.size().
-  void convert(const Vector& x, const Grid& grid, const RnsBasis::View& basis, std::size_t stride,
+  /// Residues of the vector, [prime][stride]; zeros beyond its end.
+  void convert(Read read, std::size_t n_limbs, const RnsBasis::View& basis, std::size_t stride,
                const Poll& poll) const;
   /// The residues of `count` outputs from `first` on, [prime][out_stride], by the two-word form.
   void split_piece(std::uint64_t* out, std::size_t out_stride, const Packed& packed,
@@ -85,10 +114,6 @@ class RnsProducts final : public DenseProducts {
                    const RnsBasis::View& basis, std::size_t stride) const;
   /// An integer + 2^width has up to width + 1 bits.
   [[nodiscard]] bool has_high() const noexcept { return grid_.width() + 1 > 51; }
-  /// out[first...] <- the `count` <= 8 integers with these residues, times 2^exponent.
-  void finish(Vector& out, std::size_t first, std::size_t count, const Vector& x, bool transposed,
-              const RowChoice& rows, const std::uint64_t* residues, const RnsBasis::View& basis,
-              std::int64_t exponent, Workspace& workspace) const;
 
   const RnsKernels& kernels_;
   Grid grid_;
@@ -98,8 +123,9 @@ class RnsProducts final : public DenseProducts {
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
   mutable ThreadPool pool_;
   mutable std::vector<Workspace> workspaces_;  ///< one per thread
-  mutable AlignedWords vector_;                ///< residues of x
-  mutable std::vector<std::uint64_t> start_;   ///< per prime
+  mutable ExactLaneDots dots_;
+  mutable AlignedWords vector_;               ///< residues of x
+  mutable std::vector<std::uint64_t> start_;  ///< per prime
   mutable Packed all_;
   mutable Batch batch_;  ///< of the last product with some rows
 };

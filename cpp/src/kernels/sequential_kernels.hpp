@@ -19,16 +19,11 @@ struct SequentialKernel {
   /// Most limbs of a kernel: 1040 bits.
   static constexpr std::size_t max_limbs = 20;
 
-  struct Result {
-    std::uint64_t* limbs;     ///< [8 l + i], without sign bits
-    std::int64_t* exponents;  ///< [i]
-    unsigned negative;        ///< bit i
-  };
-
-  /// result_i <- acc after acc = +0 and acc = RN(acc + RN(x_ij u_j)) for j < n, to p bits.
-  /// x: [(j (matrix_limbs + 1) + l) * 8 + i], limb `matrix_limbs` being the exponent;
-  /// u: [j (L + 1) + l], limb L being the exponent.
-  using Function = void (*)(Result& result, const std::uint64_t* x, const std::uint64_t* u,
+  /// result_i, a group of numbers with limbs result[8 l + i] and exponents result[8 L + i], <- acc
+  /// after acc = +0 and acc = RN(acc + RN(x_ij u_j)) for j < n, to p bits. x: [(j (matrix_limbs +
+  /// 1) + l) * 8 + i], limb `matrix_limbs` being the exponent; u: [j (L + 1) + l], limb L being the
+  /// exponent.
+  using Function = void (*)(std::uint64_t* result, const std::uint64_t* x, const std::uint64_t* u,
                             std::size_t n, unsigned unused);
 
   Function dot8;

@@ -5,6 +5,7 @@
 
 #include "exact_dot.hpp"
 #include "grid.hpp"
+#include "lane_vector.hpp"
 #include "reference.hpp"
 
 namespace mpsharp {
@@ -12,7 +13,6 @@ namespace mpsharp {
 namespace {
 
 constexpr std::size_t lanes = SequentialKernel::lanes;
-constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
 
 /// Limbs of 52 bits that hold any of these significands, at least 1. @pre finite
 std::size_t significand_limbs(ConstSpan numbers) {
@@ -21,15 +21,6 @@ std::size_t significand_limbs(ConstSpan numbers) {
     if (mpfr_regular_p(&x)) bits = std::max(bits, mpfr_get_exp(&x) - lowest_bit(&x));
   }
   return static_cast<std::size_t>((bits + 51) / 52);
-}
-
-/// Writes one number in the kernels' form; consecutive words are `stride` apart.
-void write_number(std::uint64_t* out, std::size_t stride, std::size_t n_limbs, mpfr_srcptr x) {
-  const bool zero = mpfr_zero_p(x) != 0;
-  const std::int64_t exponent = zero ? SequentialKernel::zero_exponent : mpfr_get_exp(x);
-  split52(out, stride, n_limbs, x, exponent - 52 * static_cast<std::int64_t>(n_limbs));
-  if (mpfr_signbit(x) != 0) out[(n_limbs - 1) * stride] |= sign_bit;
-  out[n_limbs * stride] = static_cast<std::uint64_t>(exponent);
 }
 
 }  // namespace
@@ -104,30 +95,89 @@ void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
       !grid_of(x).finite || significand_limbs(x) > n_limbs) {
     return scalar_product(out, x, transposed, rows, poll);
   }
-  const SequentialKernel kernel = sequential_ifma(n_limbs, matrix_limbs_);
-  const Packed& packed = packed_rows(rows, kernel.matrix_limbs, transposed, poll);
   vector_.reserve(x.size() * (n_limbs + 1));
   for (std::size_t j = 0; j < x.size(); ++j) {
     write_number(vector_.data() + j * (n_limbs + 1), 1, n_limbs, x[j]);
   }
-  const auto work = [&](std::size_t block, unsigned worker) {
-    Workspace& workspace = workspaces_[worker];
-    workspace.limbs.reserve((SequentialKernel::max_limbs + 1) * lanes);
-    workspace.exponents.reserve(lanes);
-    std::int64_t* exponents = reinterpret_cast<std::int64_t*>(workspace.exponents.data());
-    SequentialKernel::Result result{workspace.limbs.data(), exponents, 0};
-    kernel.dot8(result, packed.blocks[block].data(), vector_.data(), x.size(),
-                static_cast<unsigned>(52 * n_limbs - bits));
-    std::fill_n(workspace.limbs.data() + n_limbs * lanes, lanes, 0);  // a sign limb for join52
-    const std::size_t first = block * lanes;
+  const auto write = [&](std::size_t group, const std::uint64_t* numbers) {
+    const std::size_t first = group * lanes;
     for (std::size_t i = 0; i < std::min(lanes, out.size() - first); ++i) {
-      join52(workspace.words, workspace.limbs.data() + i, lanes, n_limbs + 1);
-      round_limbs(out[first + i], workspace.words.data(), workspace.words.size(),
-                  (result.negative >> i & 1U) != 0,
-                  exponents[i] - 52 * static_cast<std::int64_t>(n_limbs));
+      read_number(out[first + i], numbers + i, lanes, n_limbs);
     }
   };
-  pool_.run((out.size() + lanes - 1) / lanes, work, poll);
+  const auto place = [&](std::size_t /*group*/, unsigned worker) {
+    workspaces_[worker].reserve((n_limbs + 1) * lanes);
+    return workspaces_[worker].data();
+  };
+  multiply(bits, x.size(), out.size(), transposed, rows, place, write, poll);
+}
+
+const LaneKernels* SequentialProducts::lane_kernels(Bits bits) const {
+  const auto limbs = static_cast<std::size_t>((bits.value() + 51) / 52);
+  if (!usable_ || limbs > SequentialKernel::max_limbs || matrix_limbs_ > limbs) return nullptr;
+  return &lanes_ifma(limbs);
+}
+
+bool SequentialProducts::apply(LaneVector& out, const LaneVector& x, bool transposed,
+                               FunctionRef<void(std::size_t)> finish, const Poll& poll) const {
+  const std::lock_guard lock(mutex_);
+  vector_.reserve(x.size() * (x.limbs() + 1));
+  std::uint64_t* to = vector_.data();
+  for (std::size_t j = 0; j < x.size(); ++j) {
+    const std::uint64_t* from = x.number(j);
+    for (std::size_t l = 0; l <= x.limbs(); ++l) *to++ = from[lanes * l];
+  }
+  const auto place = [&](std::size_t group, unsigned /*worker*/) { return out.group(group); };
+  const auto write = [&](std::size_t group, const std::uint64_t* /*numbers*/) { finish(group); };
+  multiply(static_cast<std::size_t>(x.bits().value()), x.size(), out.size(), transposed,
+           RowChoice::all_of(*matrix_), place, write, poll);
+  return true;
+}
+
+bool SequentialProducts::dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
+                              const Poll& /*poll*/) const {
+  const std::lock_guard lock(mutex_);
+  // A matrix of two columns, z and s; the other lanes stay zero.
+  const std::size_t n_limbs = z.limbs();
+  const std::size_t words = lanes * (n_limbs + 1);
+  if (pair_.size() != z.size() * words) {
+    pair_ = AlignedWords(z.size() * words);
+    for (std::size_t j = 0; j < z.size(); ++j) {
+      std::fill_n(pair_.data() + j * words + lanes * n_limbs, lanes,
+                  static_cast<std::uint64_t>(SequentialKernel::zero_exponent));
+    }
+  }
+  vector_.reserve(z.size() * (n_limbs + 1));
+  for (std::size_t j = 0; j < z.size(); ++j) {
+    std::uint64_t* row = pair_.data() + j * words;
+    for (std::size_t l = 0; l <= n_limbs; ++l) {
+      row[lanes * l] = z.number(j)[lanes * l];
+      row[lanes * l + 1] = s.number(j)[lanes * l];
+      vector_.data()[j * (n_limbs + 1) + l] = z.number(j)[lanes * l];
+    }
+  }
+  workspaces_[0].reserve(words);
+  std::uint64_t* result = workspaces_[0].data();
+  sequential_ifma(n_limbs, n_limbs)
+      .dot8(result, pair_.data(), vector_.data(), z.size(), z.unused());
+  read_number(zz, result, lanes, n_limbs);
+  read_number(sz, result + 1, lanes, n_limbs);
+  return true;
+}
+
+void SequentialProducts::multiply(std::size_t bits, std::size_t x_size, std::size_t out_size,
+                                  bool transposed, const RowChoice& rows, Place place, Write write,
+                                  const Poll& poll) const {
+  const std::size_t n_limbs = (bits + 51) / 52;
+  const SequentialKernel kernel = sequential_ifma(n_limbs, matrix_limbs_);
+  const Packed& packed = packed_rows(rows, kernel.matrix_limbs, transposed, poll);
+  const auto work = [&](std::size_t block, unsigned worker) {
+    std::uint64_t* result = place(block, worker);
+    kernel.dot8(result, packed.blocks[block].data(), vector_.data(), x_size,
+                static_cast<unsigned>(52 * n_limbs - bits));
+    write(block, result);
+  };
+  pool_.run((out_size + lanes - 1) / lanes, work, poll);
 }
 
 const SequentialProducts::Packed& SequentialProducts::packed_rows(const RowChoice& rows,
@@ -215,6 +265,19 @@ void SequentialProducts::pack(Packed& packed, std::size_t limbs, bool transposed
 }
 
 #else
+
+const LaneKernels* SequentialProducts::lane_kernels(Bits /*bits*/) const { return nullptr; }
+
+bool SequentialProducts::apply(LaneVector& /*out*/, const LaneVector& /*x*/, bool /*transposed*/,
+                               FunctionRef<void(std::size_t)> /*finish*/,
+                               const Poll& /*poll*/) const {
+  return false;
+}
+
+bool SequentialProducts::dots(mpfr_ptr /*zz*/, mpfr_ptr /*sz*/, const LaneVector& /*s*/,
+                              const LaneVector& /*z*/, const Poll& /*poll*/) const {
+  return false;
+}
 
 void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
                                  const RowChoice& rows, const Poll& poll) const {

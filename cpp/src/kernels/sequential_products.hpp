@@ -6,6 +6,8 @@
 
 #include "aligned.hpp"
 #include "dense_products.hpp"
+#include "function_ref.hpp"
+#include "lane_products.hpp"
 #include "row_choice.hpp"
 #include "sequential_kernels.hpp"
 #include "thread_pool.hpp"
@@ -17,7 +19,7 @@ namespace mpsharp {
 /// called; for some rows both are copied, as words, from the latter, and kept for the next call.
 /// Calls that the kernel cannot serve (more than 1040 bits, operands with more bits than
 /// the result's limbs hold, NaN, infinities, exponents beyond ±2^28) go to the reference.
-class SequentialProducts final : public DenseProducts {
+class SequentialProducts final : public DenseProducts, public LaneProducts {
  public:
   /// @param vectorised use the IFMA kernel where it can serve; without, only threads are gained.
   SequentialProducts(std::shared_ptr<const Matrix> matrix, bool vectorised, unsigned threads);
@@ -29,12 +31,14 @@ class SequentialProducts final : public DenseProducts {
   void apply_transposed_rows(Vector& out, const Vector& z, std::span<const std::size_t> rows,
                              const Poll& poll) const override;
 
+  [[nodiscard]] const LaneProducts* lanes_form() const override { return this; }
+  [[nodiscard]] const LaneKernels* lane_kernels(Bits bits) const override;
+  bool apply(LaneVector& out, const LaneVector& x, bool transposed,
+             FunctionRef<void(std::size_t)> finish, const Poll& poll) const override;
+  bool dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
+            const Poll& poll) const override;
+
  private:
-  struct Workspace {
-    AlignedWords limbs;
-    AlignedWords exponents;
-    std::vector<mp_limb_t> words;
-  };
   /// The matrix or its transpose as a kernel reads it, a buffer per eight outputs.
   struct Packed {
     std::size_t limbs = 0;
@@ -48,6 +52,12 @@ class SequentialProducts final : public DenseProducts {
   /// The chosen rows of the matrix, or their transpose, with this many limbs an entry.
   const Packed& packed_rows(const RowChoice& rows, std::size_t limbs, bool transposed,
                             const Poll& poll) const;
+  /// Where the numbers of a group of outputs are to be written.
+  using Place = FunctionRef<std::uint64_t*(std::size_t group, unsigned worker)>;
+  using Write = FunctionRef<void(std::size_t group, const std::uint64_t* numbers)>;
+  /// The product with the x_size numbers in vector_, all of one precision.
+  void multiply(std::size_t bits, std::size_t x_size, std::size_t out_size, bool transposed,
+                const RowChoice& rows, Place place, Write write, const Poll& poll) const;
   void pack(Packed& packed, std::size_t limbs, bool transposed, const Poll& poll) const;
   /// The same for some rows, out of the packed transpose of all.
   void gather(Packed& packed, const RowChoice& rows, bool transposed, const Poll& poll) const;
@@ -57,8 +67,9 @@ class SequentialProducts final : public DenseProducts {
 
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
   mutable ThreadPool pool_;
-  mutable std::vector<Workspace> workspaces_;  ///< one per thread
-  mutable AlignedWords vector_;
+  mutable std::vector<AlignedWords> workspaces_;  ///< one per thread: a group of results
+  mutable AlignedWords vector_;  ///< the numbers of x, limbs and exponent one behind the other
+  mutable AlignedWords pair_;    ///< s and z as a matrix
   mutable Packed direct_;
   mutable Packed transposed_;
   mutable std::vector<std::size_t> batch_rows_;  ///< of the last product with some rows

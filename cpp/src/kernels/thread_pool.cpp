@@ -51,7 +51,7 @@ ThreadPool::~ThreadPool() {
   for (std::thread& helper : helpers_) helper.join();
 }
 
-void ThreadPool::run(std::size_t pieces, const std::function<void(std::size_t, unsigned)>& work,
+void ThreadPool::run(std::size_t pieces, FunctionRef<void(std::size_t, unsigned)> work,
                      const Poll& poll) {
   if (helpers_.empty() || pieces < 2) {
     for (std::size_t piece = 0; piece < pieces; ++piece) {

@@ -4,11 +4,11 @@
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "function_ref.hpp"
 #include "mpsharp/poll.hpp"
 
 namespace mpsharp {
@@ -29,8 +29,7 @@ class ThreadPool {
   /// pieces that run at once, and poll() on the calling thread after each of its own pieces. An
   /// exception from either ends the run after the pieces already begun, and is thrown here.
   /// Concurrent calls run one after another; a call from inside `work` is not allowed.
-  void run(std::size_t pieces, const std::function<void(std::size_t, unsigned)>& work,
-           const Poll& poll);
+  void run(std::size_t pieces, FunctionRef<void(std::size_t, unsigned)> work, const Poll& poll);
 
  private:
   void help(unsigned worker);
@@ -41,7 +40,7 @@ class ThreadPool {
   std::mutex mutex_;      // guards what follows, except the atomics
   std::condition_variable wake_;
   std::condition_variable done_;
-  const std::function<void(std::size_t, unsigned)>* work_ = nullptr;
+  const FunctionRef<void(std::size_t, unsigned)>* work_ = nullptr;
   std::size_t pieces_ = 0;
   std::exception_ptr error_;
   std::atomic<std::size_t> next_{0};

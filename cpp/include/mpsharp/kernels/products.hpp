@@ -20,6 +20,8 @@ enum class Arithmetic {
 /// has the sign that mpfr_sum gives it. @throws ShapeError if the lengths differ.
 void dot(mpfr_ptr out, ConstSpan a, ConstSpan b, Arithmetic arithmetic);
 
+class LaneProducts;
+
 /// Products of one matrix with vectors, in one arithmetic. Whatever a kernel prepares from the
 /// matrix is prepared once, here; the results are the same bits whatever the kernel.
 class MatrixProducts {
@@ -45,6 +47,10 @@ class MatrixProducts {
   /// entry for each of them.
   virtual void apply_transposed_rows(Vector& out, const Vector& z,
                                      std::span<const std::size_t> rows, const Poll& poll) const = 0;
+
+  /// The same products on vectors in the kernels' own form, for runs that keep them in it between
+  /// operations, or null; lives as long as this object.
+  [[nodiscard]] virtual const LaneProducts* lanes_form() const { return nullptr; }
 
  protected:
   MatrixProducts() = default;

@@ -44,6 +44,7 @@ class Minimalist {
   [[nodiscard]] std::size_t depth() const { return depth_; }
   [[nodiscard]] Bits bits() const { return y_.bits(); }
   [[nodiscard]] Arithmetic arithmetic() const { return X_->arithmetic(); }
+  [[nodiscard]] const std::shared_ptr<const MatrixProducts>& products() const { return X_; }
   [[nodiscard]] const Vector& labels() const { return y_; }
 
   void forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const;

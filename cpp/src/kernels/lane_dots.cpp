@@ -1,0 +1,120 @@
+#include "lane_dots.hpp"
+
+#include <algorithm>
+
+#include "exact_dot.hpp"
+
+namespace mpsharp {
+
+namespace {
+
+constexpr std::size_t lanes = LaneVector::lanes;
+constexpr std::size_t piece_groups = 16;
+constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
+
+std::size_t limbs_of(const Grid& grid) { return static_cast<std::size_t>(grid.width() + 51) / 52; }
+
+/// Whether every product is -0.
+bool all_negative_zeros(const LaneVector& a, const LaneVector& b) {
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!a.is_zero(i) && !b.is_zero(i)) return false;
+    if (a.is_negative(i) == b.is_negative(i)) return false;
+  }
+  return a.size() > 0;
+}
+
+}  // namespace
+
+bool ExactLaneDots::run(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
+                        const LaneKernels& kernels, ThreadPool& pool, const Poll& poll) {
+  const Grid s_grid = s.grid(kernels);
+  const Grid z_grid = z.grid(kernels);
+  if (!s_grid.finite || !z_grid.finite || s_grid.empty || z_grid.empty) return false;
+  const std::size_t n_s = limbs_of(s_grid);
+  const std::size_t n_z = limbs_of(z_grid);
+  // Beyond, numbers of odd magnitude make all the others slow.
+  if (std::max(n_s, n_z) > 4 * z.limbs() + 24) return false;
+  for (Workspace& workspace : workspaces_) {
+    const std::size_t most = std::max(n_s, n_z);
+    workspace.left.reserve((most + 2) * lanes);
+    workspace.right.reserve((most + 2) * lanes);
+    workspace.columns.reserve(2 * most * lanes);
+    workspace.excess.reserve(most * lanes);
+    workspace.totals[0].assign(2 * n_z + 2, 0);
+    workspace.totals[1].assign(n_s + n_z + 2, 0);
+  }
+  const std::size_t pieces = (z.groups() + piece_groups - 1) / piece_groups;
+  const auto work = [&](std::size_t piece, unsigned worker) {
+    const bool squares = piece < pieces;
+    const std::size_t first = (squares ? piece : piece - pieces) * piece_groups;
+    Workspace& workspace = workspaces_[worker];
+    accumulate(workspace, workspace.totals[squares ? 0 : 1], squares ? z : s,
+               squares ? z_grid : s_grid, z, z_grid, first,
+               std::min(first + piece_groups, z.groups()), kernels);
+  };
+  pool.run(2 * pieces, work, poll);
+  round_to(zz, 0, z, z_grid, z, z_grid);
+  round_to(sz, 1, s, s_grid, z, z_grid);
+  return true;
+}
+
+void ExactLaneDots::accumulate(Workspace& workspace, std::vector<Wide>& totals, const LaneVector& a,
+                               const Grid& a_grid, const LaneVector& b, const Grid& b_grid,
+                               std::size_t first, std::size_t last,
+                               const LaneKernels& kernels) const {
+  const std::size_t n_a = limbs_of(a_grid);
+  const std::size_t n_b = limbs_of(b_grid);
+  // A column grows by less than 2^53 min(n_a, n_b) per group and has room for 2^64.
+  const std::size_t most_groups = ((std::size_t{1} << 11) - 1) / std::min(n_a, n_b);
+  std::fill_n(workspace.columns.data(), (n_a + n_b) * lanes, 0);
+  std::fill_n(workspace.excess.data(), n_a * lanes, 0);
+  std::size_t groups = 0;
+  for (std::size_t g = first; g < last; ++g) {
+    const unsigned a_signs =
+        kernels.integers(workspace.left.data(), n_a, a.group(g), a.limbs(), a_grid.low);
+    const unsigned b_signs =
+        kernels.integers(workspace.right.data(), n_b, b.group(g), b.limbs(), b_grid.low);
+    unsigned negative = a_signs ^ b_signs;
+    for (std::size_t i = 0; i < lanes; ++i) {
+      if ((negative >> i & 1U) != 0 && b.is_zero(lanes * g + i)) negative &= ~(1U << i);
+    }
+    kernels.multiply_columns(workspace.columns.data(), workspace.excess.data(),
+                             workspace.left.data(), n_a, workspace.right.data(), n_b, negative);
+    if (++groups == most_groups) {
+      collect(workspace, totals, n_a, n_b);
+      groups = 0;
+    }
+  }
+  collect(workspace, totals, n_a, n_b);
+}
+
+void ExactLaneDots::collect(Workspace& workspace, std::vector<Wide>& totals, std::size_t n_a,
+                            std::size_t n_b) {
+  for (std::size_t k = 0; k < n_a + n_b; ++k) {
+    for (std::size_t i = 0; i < lanes; ++i) totals[k] += workspace.columns.data()[lanes * k + i];
+  }
+  for (std::size_t l = 0; l < n_a; ++l) {
+    for (std::size_t i = 0; i < lanes; ++i) {
+      totals[n_b + l] -= workspace.excess.data()[lanes * l + i];
+    }
+  }
+  std::fill_n(workspace.columns.data(), (n_a + n_b) * lanes, 0);
+  std::fill_n(workspace.excess.data(), n_a * lanes, 0);
+}
+
+void ExactLaneDots::round_to(mpfr_ptr out, std::size_t which, const LaneVector& a,
+                             const Grid& a_grid, const LaneVector& b, const Grid& b_grid) {
+  const std::size_t n = workspaces_[0].totals[which].size();
+  limbs_.reserve(n);
+  Wide carry = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    for (const Workspace& workspace : workspaces_) carry += workspace.totals[which][k];
+    limbs_.data()[k] = static_cast<std::uint64_t>(carry) & mask52;
+    carry >>= 52;
+  }
+  const bool negative = join52(words_, limbs_.data(), 1, n);
+  round_limbs(out, words_.data(), words_.size(), negative, a_grid.low + b_grid.low);
+  if (mpfr_zero_p(out) && all_negative_zeros(a, b)) mpfr_set_zero(out, -1);
+}
+
+}  // namespace mpsharp

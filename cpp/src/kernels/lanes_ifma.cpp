@@ -1,0 +1,192 @@
+// Compiled for AVX-512 (F, DQ, VL, CD, IFMA); called only where the processor has it. It includes
+// nothing that could define an inline function shared with the rest of the program.
+#include "lane_kernels.hpp"
+#include "numbers_ifma.hpp"
+
+namespace mpsharp {
+
+namespace {
+
+inline Lanes nonzero(Words top) { return _mm512_test_epi64_mask(top, mask()); }
+
+LaneKernels::Range range(const std::uint64_t* x, std::size_t n_groups, std::size_t n_limbs) {
+  Words low = all(std::int64_t{1} << 62);
+  Words high = all(-(std::int64_t{1} << 62));
+  for (std::size_t g = 0; g < n_groups; ++g, x += lanes * (n_limbs + 1)) {
+    const Lanes regular = nonzero(load(x + lanes * (n_limbs - 1)));
+    const Words exponent = load(x + lanes * n_limbs);
+    low = _mm512_mask_min_epi64(low, regular, low, exponent);
+    high = _mm512_mask_max_epi64(high, regular, high, exponent);
+  }
+  return {_mm512_reduce_min_epi64(low), _mm512_reduce_max_epi64(high)};
+}
+
+template <int L>
+void add_scaled(std::uint64_t* out, const std::uint64_t* b, bool negate_b, const std::uint64_t* x,
+                const std::uint64_t* factor, bool negate_product, unsigned unused) {
+  const Rounding at = rounding_at(unused);
+  Words product[L];
+  Words product_exponent;
+  multiply<L, L>(product, product_exponent, x, factor, at);
+  const Lanes product_sign = static_cast<Lanes>(
+      _mm512_movepi64_mask(_mm512_xor_si512(load(x + lanes * (L - 1)),
+                                            all(static_cast<std::int64_t>(factor[L - 1])))) ^
+      (negate_product ? 0xFF : 0));
+  Words acc[L];
+  for (int i = 0; i < L; ++i) acc[i] = load(b + lanes * i);
+  Lanes sign = static_cast<Lanes>(_mm512_movepi64_mask(acc[L - 1]) ^ (negate_b ? 0xFF : 0));
+  acc[L - 1] = _mm512_and_si512(acc[L - 1], mask());
+  Words exponent = load(b + lanes * L);
+  add<L>(acc, exponent, sign, product, product_exponent, product_sign, at);
+  const Words signs = _mm512_maskz_mov_epi64(sign, _mm512_slli_epi64(all(1), 63));
+  acc[L - 1] = _mm512_or_si512(acc[L - 1], signs);
+  for (int i = 0; i < L; ++i) store(out + lanes * i, acc[i]);
+  store(out + lanes * L, exponent);
+}
+
+template <int L>
+unsigned round_integers(std::uint64_t* out, std::uint64_t* limbs, std::size_t n,
+                        std::int64_t exponent, unsigned wanted, unsigned unused) {
+  const Words top_bit = all(std::int64_t{1} << 51);
+  const Words last = load(limbs + lanes * (n - 1));
+  const Lanes negative = _mm512_test_epi64_mask(last, top_bit);
+  const Lanes kept = static_cast<Lanes>(wanted);
+  Words borrow = zero();
+  std::size_t used = 1;  // limbs up to the highest that is not zero in every lane
+  for (std::size_t l = 0; l < n; ++l) {
+    const Words v = load(limbs + lanes * l);
+    const Words difference = _mm512_sub_epi64(borrow, v);
+    borrow = _mm512_srai_epi64(difference, 52);
+    const Words magnitude =
+        _mm512_maskz_mov_epi64(kept, _mm512_mask_and_epi64(v, negative, difference, mask()));
+    store(limbs + lanes * l, magnitude);
+    if (_mm512_test_epi64_mask(magnitude, magnitude) != 0) used = l + 1;
+  }
+  // Shifts lanes up until their top limb is not zero.
+  Words result_exponent = all(exponent + 52 * static_cast<std::int64_t>(used));
+  std::uint64_t* top = limbs + lanes * (used - 1);
+  Lanes regular = _mm512_test_epi64_mask(load(top), load(top));
+  for (std::size_t step = 1; step < used && regular != kept; ++step) {
+    const Lanes empty = static_cast<Lanes>(~regular);
+    for (std::size_t l = used - 1; l > 0; --l) {
+      store(limbs + lanes * l,
+            _mm512_mask_mov_epi64(load(limbs + lanes * l), empty, load(limbs + lanes * (l - 1))));
+    }
+    store(limbs, _mm512_mask_mov_epi64(load(limbs), empty, zero()));
+    result_exponent = _mm512_mask_sub_epi64(result_exponent, empty, result_exponent, all(52));
+    regular = _mm512_test_epi64_mask(load(top), load(top));
+  }
+  const Words left = _mm512_maskz_sub_epi64(regular, _mm512_lzcnt_epi64(load(top)), all(12));
+  const Words right = _mm512_sub_epi64(all(52), left);
+  const auto limb = [&](std::int64_t below) {  // counted from the top
+    const auto l = static_cast<std::int64_t>(used) - 1 - below;
+    return l >= 0 ? load(limbs + lanes * l) : zero();
+  };
+  Words m[L];
+#pragma GCC unroll 20
+  for (int i = 0; i < L; ++i) m[L - 1 - i] = join(limb(i), left, limb(i + 1), right);
+  const Words guard = join(limb(L), left, limb(L + 1), right);
+  Words sticky = _mm512_and_si512(_mm512_sllv_epi64(limb(L + 1), left), mask());
+  for (auto l = static_cast<std::int64_t>(used) - L - 3; l >= 0; --l) {
+    sticky = _mm512_or_si512(sticky, load(limbs + lanes * l));
+  }
+  result_exponent = _mm512_sub_epi64(result_exponent, left);
+  round<L>(m, guard, sticky, result_exponent, rounding_at(unused));
+  const Words signs =
+      _mm512_maskz_mov_epi64(static_cast<Lanes>(negative & regular), _mm512_slli_epi64(all(1), 63));
+  m[L - 1] = _mm512_or_si512(m[L - 1], signs);
+  for (int i = 0; i < L; ++i) store(out + lanes * i, m[i]);
+  store(out + lanes * L,
+        _mm512_mask_mov_epi64(all(SequentialKernel::zero_exponent), regular, result_exponent));
+  return kept & static_cast<unsigned>(~regular);
+}
+
+unsigned integers(std::uint64_t* limbs, std::size_t n, const std::uint64_t* x, std::size_t n_limbs,
+                  std::int64_t low) {
+  const Words top = load(x + lanes * (n_limbs - 1));
+  const Lanes regular = nonzero(top);
+  // The significand as an integer has to be shifted left by this, less 52.
+  Words shift = _mm512_maskz_sub_epi64(regular, load(x + lanes * n_limbs),
+                                       all(low + 52 * static_cast<std::int64_t>(n_limbs) - 52));
+  for (std::size_t l = 0; l <= n; ++l) {
+    const Words v = l < n_limbs ? load(x + lanes * l) : zero();
+    store(limbs + lanes * l, _mm512_and_si512(v, mask()));
+  }
+  while (const Lanes far = _mm512_cmpgt_epi64_mask(shift, all(51))) {
+    for (std::size_t l = n; l > 0; --l) {
+      store(limbs + lanes * l,
+            _mm512_mask_mov_epi64(load(limbs + lanes * l), far, load(limbs + lanes * (l - 1))));
+    }
+    store(limbs, _mm512_mask_mov_epi64(load(limbs), far, zero()));
+    shift = _mm512_mask_sub_epi64(shift, far, shift, all(52));
+  }
+  const Words right = _mm512_sub_epi64(all(52), shift);
+  Words below = load(limbs);
+  for (std::size_t l = 0; l < n; ++l) {
+    const Words above = load(limbs + lanes * (l + 1));
+    store(limbs + lanes * l, join(above, shift, below, right));
+    below = above;
+  }
+  return _mm512_movepi64_mask(top);
+}
+
+void multiply_columns(std::uint64_t* columns, std::uint64_t* excess, const std::uint64_t* a,
+                      std::size_t n_a, std::uint64_t* b, std::size_t n_b, unsigned negative) {
+  if (const auto flip = static_cast<Lanes>(negative)) {
+    Words borrow = zero();
+    for (std::size_t l = 0; l < n_b; ++l) {
+      const Words v = load(b + lanes * l);
+      const Words difference = _mm512_sub_epi64(borrow, v);
+      borrow = _mm512_srai_epi64(difference, 52);
+      store(b + lanes * l, _mm512_mask_and_epi64(v, flip, difference, mask()));
+    }
+    for (std::size_t l = 0; l < n_a; ++l) {
+      const Words sum = load(excess + lanes * l);
+      store(excess + lanes * l, _mm512_mask_add_epi64(sum, flip, sum, load(a + lanes * l)));
+    }
+  }
+  Words carried = zero();  // the high halves of the column below
+  for (std::size_t k = 0; k + 1 < n_a + n_b; ++k) {
+    const std::size_t first = k + 1 > n_b ? k + 1 - n_b : 0;
+    const std::size_t last = k < n_a ? k + 1 : n_a;
+    Words lo[2] = {load(columns + lanes * k), carried};
+    Words hi[2] = {zero(), zero()};
+    std::size_t i = first;
+    for (; i + 1 < last; i += 2) {  // two chains, so that a sum need not wait for the one before
+#pragma GCC unroll 2
+      for (std::size_t e = 0; e < 2; ++e) {
+        const Words left = load(a + lanes * (i + e));
+        const Words right = load(b + lanes * (k - i - e));
+        lo[e] = _mm512_madd52lo_epu64(lo[e], left, right);
+        hi[e] = _mm512_madd52hi_epu64(hi[e], left, right);
+      }
+    }
+    if (i < last) {
+      const Words left = load(a + lanes * i);
+      const Words right = load(b + lanes * (k - i));
+      lo[0] = _mm512_madd52lo_epu64(lo[0], left, right);
+      hi[0] = _mm512_madd52hi_epu64(hi[0], left, right);
+    }
+    store(columns + lanes * k, _mm512_add_epi64(lo[0], lo[1]));
+    carried = _mm512_add_epi64(hi[0], hi[1]);
+  }
+  std::uint64_t* end = columns + lanes * (n_a + n_b - 1);
+  store(end, _mm512_add_epi64(load(end), carried));
+}
+
+template <int L>
+constexpr LaneKernels kernels_of = {range, add_scaled<L>, round_integers<L>, integers,
+                                    multiply_columns};
+
+constexpr const LaneKernels* all_kernels[] = {
+    &kernels_of<1>,  &kernels_of<2>,  &kernels_of<3>,  &kernels_of<4>,  &kernels_of<5>,
+    &kernels_of<6>,  &kernels_of<7>,  &kernels_of<8>,  &kernels_of<9>,  &kernels_of<10>,
+    &kernels_of<11>, &kernels_of<12>, &kernels_of<13>, &kernels_of<14>, &kernels_of<15>,
+    &kernels_of<16>, &kernels_of<17>, &kernels_of<18>, &kernels_of<19>, &kernels_of<20>};
+static_assert(sizeof(all_kernels) / sizeof(all_kernels[0]) == SequentialKernel::max_limbs);
+
+}  // namespace
+
+const LaneKernels& lanes_ifma(std::size_t limbs) noexcept { return *all_kernels[limbs - 1]; }
+
+}  // namespace mpsharp

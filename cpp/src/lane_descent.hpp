@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+
+#include "kernels/lane_products.hpp"
+#include "kernels/lane_vector.hpp"
+#include "mpsharp/kernels/products.hpp"
+#include "mpsharp/models/minimalist.hpp"
+
+namespace mpsharp {
+
+/// The vectors of gradient descent of the minimalist model in the kernels' own form, in which they
+/// stay from step to step: a step allocates nothing and makes no MPFR numbers but scalars. The same
+/// bits as Minimalist::forward and backward with the elementwise update. Where a step leaves the
+/// range of the kernels it is not made, and the caller makes it with MPFR numbers.
+class LaneDescent {
+ public:
+  /// Null where these products have no such form at the precision of the labels y.
+  static std::unique_ptr<LaneDescent> make(const std::shared_ptr<const MatrixProducts>& X,
+                                           const Vector& y);
+
+  /// Whether there is a current point.
+  [[nodiscard]] bool ready() const noexcept { return ready_; }
+  /// Takes u and what belongs to it; not ready afterwards if they do not fit.
+  void load(const Vector& u, const Forward& at, const Poll& poll);
+  void store_parameters(Vector& u) const noexcept;
+  /// Writes u, s and z, if ready, and is not ready any more.
+  void leave(Vector& u, Forward& at) noexcept;
+  /// dot(s, z) at the current point.
+  [[nodiscard]] const Mpfr& q() const noexcept { return q_; }
+  /// u <- RN(u - RN(factor g)) with g = X'z, then s = X u, z = RN(RN(c s) - y) and
+  /// zz <- dot(z, z). Returns false, with the point unchanged, where the kernels do not serve.
+  bool step(mpfr_ptr zz, const Mpfr& factor, const Mpfr& c, const Poll& poll);
+
+ private:
+  LaneDescent(std::shared_ptr<const MatrixProducts> owner, const LaneProducts& X,
+              const LaneKernels& kernels, LaneVector y);
+  /// Writes a scalar in the kernels' form. Returns false if it does not fit.
+  [[nodiscard]] bool write(AlignedWords& out, const Mpfr& x) const noexcept;
+  [[nodiscard]] bool in_range(const LaneVector& x) const noexcept;
+
+  std::shared_ptr<const MatrixProducts> owner_;  ///< keeps X_ alive
+  const LaneProducts& X_;
+  const LaneKernels& kernels_;
+  LaneVector y_;
+  LaneVector u_, s_, z_;
+  LaneVector next_u_, next_s_, next_z_, g_;
+  AlignedWords scalar_;
+  Mpfr q_, next_q_;
+  bool ready_ = false;
+};
+
+}  // namespace mpsharp

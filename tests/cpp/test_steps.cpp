@@ -1,0 +1,126 @@
+// Steps of gradient descent with every kernel against the reference, bit for bit, on random
+// problems biased to corners: vectors that stay in the kernels' form must give the bits of MPFR
+// numbers. Usage: test_steps [cases] [seed]
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kernels/paths.hpp"
+#include "mpsharp/steppers.hpp"
+#include "random_numbers.hpp"
+
+namespace {
+
+using namespace mpsharp;
+using namespace mpsharp::testing;
+
+struct Problem {
+  std::shared_ptr<const Matrix> X;
+  Vector y, u, v;
+  Mpfr step_size;
+};
+
+Problem random_problem(Generator& generator) {
+  const Bits bits(random_bits(generator));
+  const std::size_t n = 1 + random_length(generator, bits.value());
+  const std::size_t most = 4000 / n + 1;
+  const std::size_t d = std::min(most, 1 + random_length(generator, bits.value()));
+  auto X = std::make_shared<Matrix>(n, d, bits);
+  Style style = random_style(generator);
+  style.extreme = style.special = false;  // those end a run at once: test_products has them
+  Style vector_style = one_in(generator, 2) ? style : random_style(generator);
+  vector_style.extreme = vector_style.special = one_in(generator, 50);
+  for (__mpfr_struct& x : X->entries().span()) set_number(&x, style, generator);
+  if (one_in(generator, 3)) {  // a feature that is zero everywhere, with signs
+    const auto j = static_cast<std::size_t>(between(generator, 0, static_cast<long>(d) - 1));
+    for (std::size_t i = 0; i < n; ++i) {
+      mpfr_set_zero((*X)(i, j), one_in(generator, 2) ? 1 : -1);
+    }
+  }
+  Problem problem{X, Vector(n, bits), Vector(d, bits),
+                  Vector(static_cast<std::size_t>(between(generator, 1, 4)), bits), Mpfr(bits)};
+  for (__mpfr_struct& x : problem.y.span()) set_number(&x, vector_style, generator);
+  for (__mpfr_struct& x : problem.u.span()) set_number(&x, vector_style, generator);
+  for (__mpfr_struct& x : problem.v.span()) {
+    set_random(&x, generator);
+    if (one_in(generator, 20)) mpfr_set_zero(&x, one_in(generator, 2) ? 1 : -1);
+  }
+  if (one_in(generator, 4)) {
+    for (std::size_t j = 0; j < d; ++j) mpfr_set_zero(problem.u[j], one_in(generator, 2) ? 1 : -1);
+  }
+  if (one_in(generator, 4)) {  // labels that X u fits exactly, or nearly
+    make_products(X, Arithmetic::exact, 1, KernelPath::reference)->apply(problem.y, problem.u, [] {
+    });
+    mpfr_set_si(problem.v[0], one_in(generator, 2) ? 1 : -1, MPFR_RNDN);
+    if (one_in(generator, 2)) mpfr_nextabove(problem.y[0]);
+  }
+  const auto scale = static_cast<long>(std::min<std::int64_t>(style.spread, 400));
+  mpfr_set_ui_2exp(problem.step_size, 1, -2 * scale - between(generator, -2, 12), MPFR_RNDN);
+  return problem;
+}
+
+void check_case(Tally& tally, std::uint64_t seed) {
+  Generator generator(seed);
+  const Problem problem = random_problem(generator);
+  const Poll poll = [] {};
+  const int n_chunks = static_cast<int>(between(generator, 1, 4));
+  const Arithmetic arithmetic = one_in(generator, 2) ? Arithmetic::exact : Arithmetic::sequential;
+  const unsigned threads = one_in(generator, 50) ? 3 : 1;
+  const auto start = [&](KernelPath path) {
+    const auto model = std::make_shared<const Minimalist>(
+        make_products(problem.X, arithmetic, threads, path), problem.y, problem.v.size() + 1);
+    return std::make_unique<GradientDescent>(model, problem.u, problem.v, problem.step_size, poll);
+  };
+  const auto expected = start(KernelPath::reference);
+  const std::unique_ptr<GradientDescent> runs[] = {
+      start(KernelPath::portable),
+      start(can_run(KernelPath::ifma) ? KernelPath::ifma : KernelPath::portable)};
+  for (int chunk = 0; chunk < n_chunks; ++chunk) {
+    const long steps = between(generator, 1, 3);
+    const Stop stop = expected->advance(steps, 1e300, std::nullopt, poll);
+    for (const auto& run : runs) {
+      const std::string what =
+          "seed " + std::to_string(seed) + ", bits " + std::to_string(problem.u.bits().value()) +
+          (arithmetic == Arithmetic::exact ? ", exact" : ", sequential") +
+          (run == runs[0] ? ", portable" : ", ifma") + ", step " + std::to_string(run->step());
+      if (run->advance(steps, 1e300, std::nullopt, poll) != stop ||
+          run->step() != expected->step()) {
+        ++tally.mismatches;
+        std::printf("%s: another stop\n", what.c_str());
+      }
+      Vector loss(1, expected->loss().bits());
+      Vector expected_loss(loss);
+      mpfr_set(loss[0], run->loss(), MPFR_RNDN);
+      mpfr_set(expected_loss[0], expected->loss(), MPFR_RNDN);
+      compare(tally, expected_loss, loss, what + ", loss");
+      compare(tally, expected->u(), run->u(), what + ", u");
+      compare(tally, expected->v(), run->v(), what + ", v");
+    }
+    if (stop != Stop::none) break;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::uint64_t cases = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 3000;
+  const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
+  const MpfrScope scope;
+  const auto start = std::chrono::steady_clock::now();
+  Tally tally;
+  for (std::uint64_t i = 0; i < cases; ++i) check_case(tally, seed + i);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf("%llu runs, %llu outputs, %llu mismatches, %.1f s\n",
+              static_cast<unsigned long long>(cases),
+              static_cast<unsigned long long>(tally.outputs),
+              static_cast<unsigned long long>(tally.mismatches), seconds);
+  mpfr_free_cache();
+  return tally.mismatches == 0 ? 0 : 1;
+}
