@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mpsharp.problems import Problem
+    from mpsharp.theory import PrecisionLaw
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -286,6 +287,36 @@ class Trajectory:
             and all(values.identical(other.records[name]) for name, values in self.records.items())
             and self.u.identical(other.u)
             and self.v.identical(other.v)
+        )
+
+    def precision_law(self) -> PrecisionLaw:
+        """Return what this run says about every other number of bits; see `mpsharp.theory.PrecisionLaw`.
+
+        Every step of the run must have been recorded, at more bits than are to be predicted, or above the
+        horizon. A number that is predicted is one of the same arithmetic and coordinates.
+
+        Raises
+        ------
+        ConfigurationError
+            A step is missing in the records, or the optimizer is not gradient descent.
+        """
+        from mpsharp.theory import PrecisionLaw, top_losses
+
+        if self.config["optimizer"]["name"] != "GD":
+            raise ConfigurationError(f"precision_law: expected a run of GD, got {self.config['optimizer']}")
+        if self.step[0] != 0 or np.any(np.diff(self.step) != 1):
+            raise ConfigurationError("precision_law: expected a record of every step (record_every=1)")
+        problem = self.problem
+        sizes = top_losses(
+            problem.X, problem.y, problem.u, problem.v, self.step_size, coordinates=self.config["coordinates"]
+        )
+        return PrecisionLaw(
+            sharpness=self.sharpness,
+            step_size=self.step_size,
+            loss=self.records["loss"],
+            start_loss=sizes.start,
+            noise_loss=sizes.noise,
+            depth=len(problem.v) + 1,
         )
 
     def plot(self, path: str | Path | None = None) -> Figure:
