@@ -152,8 +152,12 @@ def bench_step(library, sizes, bit_list, rows):
             for arithmetic in ("exact", "sequential"):
                 for threads in (1, 2):
                     descent = _core.GradientDescent(
-                        case.data(arithmetic, "", threads),
-                        to_core(ExactArray.from_float64(case.y, bits)),
+                        _core.Minimalist(
+                            case.data(arithmetic, "", threads),
+                            to_core(ExactArray.from_float64(case.y, bits)),
+                            2,
+                            n,
+                        ),
                         case.core_u,
                         to_core(ExactArray.from_float64([1.0], bits)),
                         to_core(ExactArray.from_float64([case.step_size], bits)),

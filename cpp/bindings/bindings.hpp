@@ -10,6 +10,7 @@
 
 void register_arrays(pybind11::module_& m);
 void register_matmul(pybind11::module_& m);
+void register_decompositions(pybind11::module_& m);
 void register_minimalist(pybind11::module_& m);
 
 /// A poll that lets Python handle signals ten times a second: Ctrl-C becomes a Python exception

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "data.hpp"
 #include "mpsharp/error.hpp"
 #include "mpsharp/models/moments.hpp"
 #include "mpsharp/spectrum/gram.hpp"
@@ -24,13 +25,6 @@ Arithmetic arithmetic_from(const std::string& name) {
   if (name == "sequential") return Arithmetic::sequential;
   if (name == "exact") return Arithmetic::exact;
   throw ShapeError("arithmetic: expected sequential or exact, got " + name);
-}
-
-Mpfr scalar(const Vector& x, const char* what) {
-  if (x.size() != 1) throw ShapeError(std::string(what) + ": expected one number");
-  Mpfr out(x.bits());
-  mpfr_set(out, x[0], MPFR_RNDN);
-  return out;
 }
 
 Vector as_vector(const Mpfr& x) {
@@ -56,14 +50,6 @@ std::vector<std::size_t> indices(const RowIndices& rows) {
   return out;
 }
 
-/// A data matrix with the products that a run and its observations need. Exact products are shared.
-struct Data {
-  std::shared_ptr<Matrix> X;
-  std::shared_ptr<const MatrixProducts> products;
-  std::shared_ptr<const MatrixProducts> exact;
-  unsigned threads;
-};
-
 const char* stop_name(Stop stop) {
   switch (stop) {
     case Stop::converged:
@@ -76,9 +62,9 @@ const char* stop_name(Stop stop) {
   return "";
 }
 
-std::optional<Mpfr> optional_scalar(const Vector* x) {
+std::optional<Mpfr> optional_scalar(const Vector* x, const char* what) {
   if (x == nullptr) return std::nullopt;
-  return scalar(*x, "stop_loss");
+  return scalar(*x, what);
 }
 
 }  // namespace
@@ -100,12 +86,22 @@ void register_minimalist(py::module_& m) {
                                       : make_products(X, wanted, threads, path_from(kernels));
              };
              return without_gil([&](const Poll&) {
-               Data data{X, make(chosen), nullptr, threads};
+               Data data{X, nullptr, make(chosen), nullptr, threads};
                data.exact = chosen == Arithmetic::exact ? data.products : make(Arithmetic::exact);
                return data;
              });
            }),
            py::arg("X"), py::arg("arithmetic"), py::arg("threads") = 1, py::arg("kernels") = "")
+      .def_static(
+          "diagonal",
+          [](const Vector& diagonal, const std::string& arithmetic) {
+            const Arithmetic chosen = arithmetic_from(arithmetic);
+            Data data{nullptr, std::make_shared<const Vector>(diagonal),
+                      make_diagonal_products(diagonal, chosen), nullptr, 1};
+            data.exact = make_diagonal_products(diagonal, Arithmetic::exact);
+            return data;
+          },
+          py::arg("diagonal"), py::arg("arithmetic"), "The square matrix with this diagonal.")
       .def(
           "apply",
           [](const Data& data, const Vector& x, long bits) {
@@ -153,13 +149,16 @@ void register_minimalist(py::module_& m) {
 
   py::class_<GramForm>(m, "GramForm",
                        "The reduction of X that sharpness and imbalance are read from.")
-      .def(py::init([](const Data& data, long bits, std::size_t rank) {
+      .def(py::init([](const Data& data, long bits, std::size_t n_samples, std::size_t rank) {
              return without_gil([&](const Poll& poll) {
-               return std::make_unique<GramForm>(data.exact, *data.X, Bits(bits), rank,
-                                                 data.threads, poll);
+               if (data.diagonal != nullptr) {
+                 return std::make_unique<GramForm>(*data.diagonal, Bits(bits), n_samples);
+               }
+               return std::make_unique<GramForm>(data.exact, data.matrix(), Bits(bits), n_samples,
+                                                 rank, data.threads, poll);
              });
            }),
-           py::arg("data"), py::arg("bits"), py::arg("rank"))
+           py::arg("data"), py::arg("bits"), py::arg("n_samples"), py::arg("rank"))
       .def(
           "observe",
           [](const GramForm& form, const Vector& u, const Vector& v, const Vector& y, long bits) {
@@ -184,7 +183,7 @@ void register_minimalist(py::module_& m) {
   py::class_<MomentForm>(m, "MomentForm", "Sums over a state that the theory's formulas need.")
       .def(py::init([](const Data& data, long bits) {
              return without_gil([&](const Poll& poll) {
-               return std::make_unique<MomentForm>(data.exact, *data.X, Bits(bits), poll);
+               return std::make_unique<MomentForm>(data.exact, *data.dense(), Bits(bits), poll);
              });
            }),
            py::arg("data"), py::arg("bits"))
@@ -217,20 +216,29 @@ void register_minimalist(py::module_& m) {
       },
       py::arg("x"), py::arg("y"), py::arg("bits"), "x'y, rounded once to `bits`.");
 
+  py::class_<Minimalist, std::shared_ptr<Minimalist>>(m, "Minimalist",
+                                                      "Data, labels and depth of the model.")
+      .def(py::init([](const Data& data, const Vector& y, std::size_t depth, std::size_t n_samples,
+                       const Vector* loss_floor) {
+             return std::make_shared<Minimalist>(data.products, y, depth, n_samples,
+                                                 optional_scalar(loss_floor, "loss_floor"));
+           }),
+           py::arg("data"), py::arg("y"), py::arg("depth"), py::arg("n_samples"),
+           py::arg("loss_floor") = nullptr);
+
   py::class_<GradientDescent>(m, "GradientDescent", "Gradient descent of the minimalist model.")
-      .def(py::init([](const Data& data, const Vector& y, const Vector& u, const Vector& v,
+      .def(py::init([](std::shared_ptr<Minimalist> model, const Vector& u, const Vector& v,
                        const Vector& step_size) {
              return without_gil([&](const Poll& poll) {
-               auto model = std::make_shared<const Minimalist>(data.products, y, v.size() + 1);
                return std::make_unique<GradientDescent>(std::move(model), u, v,
                                                         scalar(step_size, "step_size"), poll);
              });
            }),
-           py::arg("data"), py::arg("y"), py::arg("u"), py::arg("v"), py::arg("step_size"))
+           py::arg("model"), py::arg("u"), py::arg("v"), py::arg("step_size"))
       .def(
           "advance",
           [](GradientDescent& run, long steps, double ceiling, const Vector* stop_loss) {
-            const std::optional<Mpfr> limit = optional_scalar(stop_loss);
+            const std::optional<Mpfr> limit = optional_scalar(stop_loss, "stop_loss");
             return without_gil([&](const Poll& poll) {
               return stop_name(run.advance(steps, ceiling, limit, poll));
             });
@@ -245,22 +253,21 @@ void register_minimalist(py::module_& m) {
 
   py::class_<StochasticGradientDescent>(m, "StochasticGradientDescent",
                                         "Stochastic gradient descent of the minimalist model.")
-      .def(py::init([](const Data& data, const Vector& y, const Vector& u, const Vector& v,
+      .def(py::init([](std::shared_ptr<Minimalist> model, const Vector& u, const Vector& v,
                        const Vector& step_size, std::size_t batch_size, long epoch) {
              return without_gil([&](const Poll&) {
-               auto model = std::make_shared<const Minimalist>(data.products, y, v.size() + 1);
                return std::make_unique<StochasticGradientDescent>(
                    std::move(model), u, v, scalar(step_size, "step_size"), batch_size, epoch);
              });
            }),
-           py::arg("data"), py::arg("y"), py::arg("u"), py::arg("v"), py::arg("step_size"),
+           py::arg("model"), py::arg("u"), py::arg("v"), py::arg("step_size"),
            py::arg("batch_size"), py::arg("epoch"))
       .def(
           "advance",
           [](StochasticGradientDescent& run, const RowIndices& rows, double ceiling,
              const Vector* stop_loss) {
             const std::vector<std::size_t> batches = indices(rows);
-            const std::optional<Mpfr> limit = optional_scalar(stop_loss);
+            const std::optional<Mpfr> limit = optional_scalar(stop_loss, "stop_loss");
             return without_gil([&](const Poll& poll) {
               return stop_name(run.advance(batches, ceiling, limit, poll));
             });

@@ -65,4 +65,5 @@ PYBIND11_MODULE(_core, m) {
   register_arrays(m);
   register_matmul(m);
   register_minimalist(m);
+  register_decompositions(m);
 }

@@ -56,7 +56,7 @@ GradientDescent::GradientDescent(std::shared_ptr<const Minimalist> model, Vector
       next_u_(u_),
       next_v_(v_),
       descent_(*model_, u_, v_, step_size, model_->n_samples()),
-      forward_(model_->n_samples(), model_->depth(), model_->bits()),
+      forward_(model_->rows(), model_->depth(), model_->bits()),
       next_forward_(forward_),
       backward_(model_->n_features(), model_->bits()) {
   model_->forward(forward_, u_, v_, poll);
@@ -146,7 +146,7 @@ Stop StochasticGradientDescent::advance(std::span<const std::size_t> rows, doubl
 
 const Mpfr& StochasticGradientDescent::loss(const Poll& poll) {
   if (all_step_ != step_) {
-    if (!all_) all_.emplace(model_->n_samples(), model_->depth(), model_->bits());
+    if (!all_) all_.emplace(model_->rows(), model_->depth(), model_->bits());
     all_step_ = -1;
     model_->forward(*all_, u_, v_, poll);
     all_step_ = step_;

@@ -86,6 +86,9 @@ class TrainingOptions:
     arithmetic: Annotated[
         str, Option(help="Rounding of dot products: exact, sequential, or numpy (float formats only).")
     ] = "exact"
+    coordinates: Annotated[
+        str, Option(help="What is trained: parameter, row_space or spectral (fast) coordinates.")
+    ] = "parameter"
     threads: Annotated[int | None, Option(help="Threads; all cores by default.")] = None
 
     def problem(self, data: DataOptions) -> Problem:
@@ -107,6 +110,7 @@ class TrainingOptions:
             "stop_loss": self.stop_loss,
             "observables": self.observables,
             "arithmetic": self.arithmetic,
+            "coordinates": self.coordinates,
             "threads": self.threads,
             "seed": data.seed,
         }

@@ -14,6 +14,7 @@ from mpsharp.backends import Runner, get_backend
 from mpsharp.backends.base import BACKEND_NAMES
 from mpsharp.batches import Batches
 from mpsharp.comparison import Comparison
+from mpsharp.coordinates import COORDINATES
 from mpsharp.errors import ConfigurationError, Interrupted, check_name
 from mpsharp.exact import ExactArray, exact_decimal
 from mpsharp.formats import Format, FormatLike
@@ -48,6 +49,7 @@ def run(
     stop_loss: Any = None,
     observables: str | Iterable[str] = DEFAULT_OBSERVABLES,
     arithmetic: str = "exact",
+    coordinates: str = "parameter",
     backend: str = "auto",
     threads: int | None = None,
     seed: int = 0,
@@ -79,6 +81,11 @@ def run(
         How dot products are rounded: "exact" (computed as if exactly, rounded once), "sequential"
         (every product and sum rounded, in index order), or "numpy" (NumPy's own sums; float32 and
         float64 only, the fast float path).
+    coordinates : str
+        What is trained: "parameter" (u itself), "row_space" (u in an orthonormal basis of the row
+        space) or "spectral" (in the right singular vectors, which makes a step of GD cost O(rank)); see
+        `mpsharp.coordinates`. The same run in exact arithmetic; the decomposition is made once per
+        problem and precision.
     backend : str
         "mpfr", "mirror" (NumPy), or "auto": what the format asks for.
     threads : int, optional
@@ -113,6 +120,7 @@ def run(
     """
     chosen = _choose_format(bits, format)
     check_name("arithmetic", arithmetic, ARITHMETICS)
+    check_name("coordinates", coordinates, COORDINATES)
     check_name("backend", backend, BACKEND_NAMES)
     check_count("record_every", record_every)
     if threads is not None:
@@ -134,7 +142,7 @@ def run(
         raise ConfigurationError("steps: expected a number (this problem carries none), got None")
     limit = _rounded_stop_loss(stop_loss, chosen)
     engine = get_backend(backend, chosen)
-    watched = resolve(observables, problem=problem, optimizer=optimizer)
+    watched = resolve(observables, problem=problem, optimizer=optimizer, coordinates=coordinates)
     check_memory(problem, chosen, 2 + steps // record_every)
 
     config: dict[str, Any] = {
@@ -144,7 +152,7 @@ def run(
         "format": chosen.name,
         "arithmetic": arithmetic,
         "backend": engine.name,
-        "coordinates": "parameter",
+        "coordinates": coordinates,
         "steps": steps,
         "record_every": record_every,
         "stop_loss": None if stop_loss is None else exact_decimal(stop_loss),
@@ -162,7 +170,9 @@ def run(
                 arithmetic=arithmetic,
                 threads=threads,
                 batches=batches,
+                coordinates=coordinates,
             )
+            config["loss_floor"] = None if runner.loss_floor is None else str(runner.loss_floor.to_gmpy2())
             recorder.add(runner)
             status = _train(runner, recorder, steps, record_every, limit, bar)
         except KeyboardInterrupt as signal:

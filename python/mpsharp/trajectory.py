@@ -46,7 +46,9 @@ class Trajectory:
         The number format of the run.
     config : dict
         What repeats the run, as JSON-able values: "problem", "optimizer", "format", "arithmetic", "backend",
-        "coordinates", "steps", "record_every", "stop_loss", "observables", "seed" and "versions".
+        "coordinates", "loss_floor" (in spectral coordinates, what the labels outside the column space add to
+        every loss, as text; else None), "steps", "record_every", "stop_loss", "observables", "seed" and
+        "versions".
     step : int64 array, shape (records,)
         The recorded steps, increasing; step 0 is the starting point.
     records : mapping of name to ExactArray
@@ -54,7 +56,8 @@ class Trajectory:
         "sharpness_residual" (unit 1/step_size) of the same shape, "imbalance" of shape
         (records, depth - 1), …
     u, v : ExactArray, shapes (n_features,) and (depth - 1,)
-        Parameters after the last step.
+        Parameters after the last step, u in the coordinates of the run: in others than "parameter" it has
+        fewer entries, and `parameters` leads back.
     status : str
         "completed": all steps were done; "converged": the loss reached `stop_loss`; "diverged": the loss
         was not finite or exceeded 1e8·max(L₀, 1); "interrupted": Ctrl-C.
@@ -166,6 +169,19 @@ class Trajectory:
         """
         arrays = {**self.records, "u": self.u, "v": self.v}
         return arrays[check_name(NEEDED, name, arrays)].to_gmpy2()
+
+    def parameters(self) -> tuple[ExactArray, ExactArray]:
+        """Return u, shape (n_features,), and v after the last step, in whatever coordinates the run was made.
+
+        In row-space and spectral coordinates, u = u₀ + Rᵀ(a − R u₀) with a the run's own first layer, with
+        guard bits and one rounding to `format` (in float64 for the float formats).
+        """
+        from mpsharp.backends import get_backend
+
+        backend = get_backend(self.config["backend"], self.format)
+        coordinates = self.config["coordinates"]
+        u = backend.restore(self.problem, format=self.format, coordinates=coordinates, u=self.u)
+        return u, self.v
 
     # The edge of stability --------------------------------------------------------------------------
 
@@ -352,7 +368,7 @@ class Trajectory:
             "optimizer": from_config(self.config["optimizer"]),
             **{
                 name: self.config[name]
-                for name in ("steps", "record_every", "stop_loss", "arithmetic", "seed")
+                for name in ("steps", "record_every", "stop_loss", "arithmetic", "coordinates", "seed")
             },
             "observables": self.config.get("observables", DEFAULT_OBSERVABLES),
         }

@@ -8,13 +8,18 @@
 
 namespace mpsharp {
 
-Forward::Forward(std::size_t n_samples, std::size_t depth, Bits bits)
-    : c(bits), w(depth - 1, bits), s(n_samples, bits), z(n_samples, bits), loss(bits) {}
+Forward::Forward(std::size_t rows, std::size_t depth, Bits bits)
+    : c(bits), w(depth - 1, bits), s(rows, bits), z(rows, bits), loss(bits) {}
 
 Backward::Backward(std::size_t n_features, Bits bits) : g(n_features, bits), q(bits) {}
 
-Minimalist::Minimalist(std::shared_ptr<const MatrixProducts> X, Vector y, std::size_t depth)
-    : X_(std::move(X)), y_(std::move(y)), depth_(depth) {
+Minimalist::Minimalist(std::shared_ptr<const MatrixProducts> X, Vector y, std::size_t depth,
+                       std::size_t n_samples, std::optional<Mpfr> loss_floor)
+    : X_(std::move(X)),
+      y_(std::move(y)),
+      depth_(depth),
+      n_samples_(n_samples),
+      loss_floor_(std::move(loss_floor)) {
   if (depth_ < 2) {
     throw ShapeError("depth: expected at least 2, got " + std::to_string(depth_));
   }
@@ -22,6 +27,7 @@ Minimalist::Minimalist(std::shared_ptr<const MatrixProducts> X, Vector y, std::s
     throw ShapeError("y: expected length " + std::to_string(X_->rows()) + ", got " +
                      std::to_string(y_.size()));
   }
+  if (n_samples_ == 0) throw ShapeError("n_samples: expected at least 1, got 0");
 }
 
 void layer_products(mpfr_ptr c, Span w, ConstSpan v) {
@@ -45,12 +51,13 @@ void layer_products(mpfr_ptr c, Span w, ConstSpan v) {
 void Minimalist::forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const {
   X_->apply(out.s, u, poll);
   layer_products(out.c, out.w, v);
-  for (std::size_t i = 0; i < n_samples(); ++i) {
+  for (std::size_t i = 0; i < rows(); ++i) {
     mpfr_mul(out.z[i], out.c, out.s[i], MPFR_RNDN);
     mpfr_sub(out.z[i], out.z[i], y_[i], MPFR_RNDN);
   }
   dot(out.loss, out.z, out.z, arithmetic());
   mpfr_div_ui(out.loss, out.loss, 2 * n_samples(), MPFR_RNDN);
+  if (loss_floor_) mpfr_add(out.loss, out.loss, *loss_floor_, MPFR_RNDN);
 }
 
 void Minimalist::forward(Forward& out, const Vector& u, const Vector& v,

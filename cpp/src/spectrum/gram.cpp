@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "mpsharp/kernels/matmul.hpp"
+#include "gram_matrix.hpp"
 #include "mpsharp/models/minimalist.hpp"
 #include "mpsharp/spectrum/arrow.hpp"
 
@@ -21,14 +21,6 @@ bool finite(const Vector& x) {
     if (!mpfr_number_p(x[i])) return false;
   }
   return true;
-}
-
-/// A, each entry rounded once from the exact dot product of two rows or columns of X.
-Matrix gram_matrix(const Matrix& X, bool rows, Bits bits, unsigned threads, const Poll& poll) {
-  const std::size_t k = rows ? X.rows() : X.columns();
-  Matrix a(k, k, bits);
-  multiply(a, Operand(X, !rows), Operand(X, rows), threads, poll);
-  return a;
 }
 
 /// G / n: w_l^2 s's on the diagonal, w_l w_m s's + (prod_{k != l, m} v_k) s'z off it.
@@ -70,9 +62,22 @@ void combine(Vector& out, mpfr_srcptr alpha, const Vector& a, mpfr_srcptr beta, 
 
 }  // namespace
 
+GramForm::GramForm(const Vector& sigma, Bits bits, std::size_t n_samples)
+    : X_(make_diagonal_products(sigma, Arithmetic::exact)),
+      n_samples_(n_samples),
+      rows_(true),
+      rank_(sigma.size()),
+      form_{{Vector(sigma.size(), bits), Vector(sigma.size() == 0 ? 0 : sigma.size() - 1, bits)},
+            Matrix(0, 0, bits)} {
+  for (std::size_t i = 0; i < sigma.size(); ++i) {
+    mpfr_sqr(form_.t.diagonal[i], sigma[i], MPFR_RNDN);
+  }
+}
+
 GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits,
-                   std::size_t rank, unsigned threads, const Poll& poll)
+                   std::size_t n_samples, std::size_t rank, unsigned threads, const Poll& poll)
     : X_(std::move(X)),
+      n_samples_(n_samples),
       rows_(data.rows() <= data.columns()),
       rank_(rank),
       form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)} {
@@ -97,6 +102,32 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
     }
     pairs_ = std::move(sorted);
     vectors_ = make_products(std::make_shared<Matrix>(pairs_->vectors), Arithmetic::exact, threads);
+  }
+}
+
+void GramForm::to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const {
+  if (q_ == nullptr) {
+    copy(out, x);
+  } else {
+    q_->apply_transposed(out, x, poll);
+  }
+}
+
+void GramForm::from_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const {
+  if (q_ == nullptr) {
+    copy(out, x);
+  } else {
+    q_->apply(out, x, poll);
+  }
+}
+
+void GramForm::apply_gram(Vector& out, const Vector& x, const Poll& poll) const {
+  if (gram_ != nullptr) {
+    gram_->apply(out, x, poll);
+    return;
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    mpfr_mul(out[i], form_.t.diagonal[i], x[i], MPFR_RNDN);
   }
 }
 
@@ -147,7 +178,7 @@ Mpfr GramForm::projected_square(const Vector& u, const Poll& poll) const {
 
 Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y, Bits precision,
                               const Poll& poll) const {
-  const std::size_t n = X_->rows(), k = order(), m = v.size();
+  const std::size_t rows = X_->rows(), n = n_samples_, k = order(), m = v.size();
   const Bits wide = bits();
   Observation out{Mpfr(precision), Mpfr(precision), Vector(m, precision)};
   if (!finite(u) || !finite(v)) {
@@ -156,12 +187,12 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
     for (std::size_t l = 0; l < m; ++l) mpfr_set_nan(out.imbalance[l]);
     return out;
   }
-  Vector s(n, wide), z(n, wide), t(n, wide), w(m, wide), v_wide(m, wide);
+  Vector s(rows, wide), z(rows, wide), t(rows, wide), w(m, wide), v_wide(m, wide);
   Mpfr c(wide), a(wide), ss(wide), sz(wide), scratch(wide);
   X_->apply(s, u, poll);
   copy(v_wide, v);
   layer_products(c, w, v_wide);
-  for (std::size_t i = 0; i < n; ++i) {
+  for (std::size_t i = 0; i < rows; ++i) {
     mpfr_mul(scratch, c, s[i], MPFR_RNDN);
     mpfr_sub(z[i], scratch, y[i], MPFR_RNDN);
     mpfr_add(t[i], z[i], scratch, MPFR_RNDN);
@@ -180,7 +211,7 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
   }
   Arrow arrow{form_.t, rows_ ? &form_.t : nullptr, Vector(k, wide), w,
               corner_block(w, v_wide, ss, sz, n)};
-  q_->apply_transposed(arrow.border, border, poll);
+  to_tridiagonal(arrow.border, border, poll);
   for (std::size_t i = 0; i < k; ++i) {
     mpfr_div_ui(arrow.border[i], arrow.border[i], n, MPFR_RNDN);
     mpfr_mul(arrow.a.diagonal[i], form_.t.diagonal[i], a, MPFR_RNDN);
@@ -192,8 +223,8 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
   // Residual with the matrix A itself, not its tridiagonal form.
   Vector full(k, wide), image(k, wide), rest(k, wide), rest_v(m, wide);
   Mpfr coupling(wide), norm(wide), square(wide);
-  q_->apply(full, pair.y, poll);
-  gram_->apply(image, full, poll);
+  from_tridiagonal(full, pair.y, poll);
+  apply_gram(image, full, poll);
   dot(coupling, w, pair.x, Arithmetic::exact);
   mpfr_div_ui(coupling, coupling, n, MPFR_RNDN);
   combine(rest, a, image, coupling, border, pair.value, full);
@@ -201,7 +232,7 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
     // What is left is small as a whole; of its norm a few digits do, and make the product cheaper.
     Vector coarse(k, residual_bits), coarse_image(k, residual_bits);
     copy(coarse, rest);
-    gram_->apply(coarse_image, coarse, poll);
+    apply_gram(coarse_image, coarse, poll);
     dot(square, coarse, coarse_image, Arithmetic::exact);
     dot(norm, full, image, Arithmetic::exact);
     dot(coupling, border, image, Arithmetic::exact);  // t'X X'y = b'x_u

@@ -33,6 +33,11 @@ class Runner(Protocol):
         """Number t of steps taken so far."""
         ...
 
+    @property
+    def loss_floor(self) -> ExactArray | None:
+        """What every loss has beyond the rows' own, shape (); None where that is nothing (`Form`)."""
+        ...
+
     def advance(self, steps: int, ceiling: float, stop_loss: ExactArray | None) -> str:
         """Take up to `steps` steps and say why it stopped.
 
@@ -62,7 +67,7 @@ class Runner(Protocol):
         ...
 
     def parameters(self) -> tuple[ExactArray, ExactArray]:
-        """Return u, shape (n_features,), and v, shape (depth - 1,), bit for bit."""
+        """Return u and v, shape (depth - 1,), bit for bit; u in the coordinates of the run."""
         ...
 
 
@@ -83,6 +88,7 @@ class Backend(Protocol):
         arithmetic: str,
         threads: int | None,
         batches: Batches | None = None,
+        coordinates: str = "parameter",
     ) -> Runner:
         """Round `problem` and the step size to `format` and evaluate the loss at the starting point.
 
@@ -94,12 +100,24 @@ class Backend(Protocol):
         arithmetic : how dot products are rounded (THEORY, "The step, operation by operation").
         threads : how many threads to use, None for the backend's choice; never changes a bit.
         batches : the rows of each step, if the optimizer is SGD.
+        coordinates : what the run is made in (`mpsharp.coordinates`).
 
         Raises
         ------
         UnknownNameError : `arithmetic` is none that this backend has.
         ConfigurationError : the format or the optimizer is none that this backend has.
         NonFiniteError : a number of the problem or the step size overflows `format`.
+        """
+        ...
+
+    def restore(self, problem: Problem, *, format: Format, coordinates: str, u: ExactArray) -> ExactArray:
+        """Return the first layer, shape (n_features,), that `u` in `coordinates` stands for.
+
+        Parameters
+        ----------
+        problem : the problem of the run, whose first layer u₀ has a part outside the row space.
+        format, coordinates : those of the run.
+        u : first layer in these coordinates.
         """
         ...
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from mpsharp import _core
 from mpsharp.backends import mpfr_steppers
+from mpsharp.backends.coordinates import restore, transform
 from mpsharp.backends.mpfr_point import Instruments, MpfrPoint
 from mpsharp.backends.transfer import from_core, matrix_to_core, to_core
 from mpsharp.configuration import check_kernels
 from mpsharp.errors import ConfigurationError, check_name
 from mpsharp.exact import ExactArray
 from mpsharp.observables import DEFAULTS, evaluate
+from mpsharp.optimizers import SGD
 from mpsharp.resources import available_cores
 
 if TYPE_CHECKING:
@@ -37,18 +39,31 @@ class MpfrRunner:
         arithmetic: str,
         threads: int,
         batches: Batches | None,
+        coordinates: str,
     ) -> None:
         bits = format.bits
-        data = _core.Data(matrix_to_core(problem.X, bits), arithmetic, threads)
-        y = to_core(ExactArray.from_any(problem.y, bits))
+        form = transform(problem, coordinates, bits, dense=isinstance(optimizer, SGD))
+        if form.is_diagonal:
+            data = _core.Data.diagonal(to_core(ExactArray.from_any(form.X, bits)), arithmetic)
+        else:
+            data = _core.Data(matrix_to_core(form.X, bits), arithmetic, threads)
+        y = to_core(ExactArray.from_any(form.y, bits))
+        self.loss_floor = None if form.loss_floor is None else form.loss_floor.round_to(bits)
+        floor = None if self.loss_floor is None else to_core(ExactArray.stack([self.loss_floor]))
         self._instruments = Instruments(
-            problem, data, y, bits=bits, threads=threads, step_size=getattr(optimizer, "step_size", None)
+            problem,
+            form,
+            data,
+            y,
+            coordinates=coordinates,
+            bits=bits,
+            threads=threads,
+            step_size=getattr(optimizer, "step_size", None),
         )
         self._run = mpfr_steppers.start(
             optimizer,
-            data,
-            y,
-            to_core(ExactArray.from_any(problem.u, bits)),
+            _core.Minimalist(data, y, len(problem.v) + 1, form.n_samples, floor),
+            to_core(ExactArray.from_any(form.u, bits)),
             to_core(ExactArray.from_any(problem.v, bits)),
             batches,
             lambda number: to_core(ExactArray.from_any([number], bits)),
@@ -88,10 +103,16 @@ class MpfrBackend:
         arithmetic: str,
         threads: int | None,
         batches: Batches | None = None,
+        coordinates: str = "parameter",
     ) -> MpfrRunner:
         """Round everything once to `format` and evaluate the loss at the starting point."""
         check_kernels()
         check_name("arithmetic of the mpfr backend", arithmetic, ARITHMETICS)
         if format.is_ieee:
             raise ConfigurationError(f"the mpfr backend: expected a number of bits, got {format.label}")
-        return MpfrRunner(problem, format, optimizer, arithmetic, threads or available_cores(), batches)
+        threads = threads or available_cores()
+        return MpfrRunner(problem, format, optimizer, arithmetic, threads, batches, coordinates)
+
+    def restore(self, problem: Problem, *, format: Format, coordinates: str, u: ExactArray) -> ExactArray:
+        """Return the first layer in parameter coordinates; see `mpsharp.backends.Backend.restore`."""
+        return restore(problem, coordinates, format.bits, u)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mpsharp import _core
 from mpsharp._scalar import wide_context
+from mpsharp.backends.coordinates import GUARD_BITS, transform
 from mpsharp.backends.transfer import from_core, scalar_from_core, to_core
 from mpsharp.exact import ExactArray
 from mpsharp.theory import spectrum
@@ -20,15 +21,12 @@ from mpsharp.theory.moments import Moments
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mpsharp.coordinates import Form
     from mpsharp.problems import Problem
     from mpsharp.theory.arithmetic import Array, Number
     from mpsharp.theory.singular import Spectrum
 
 _T = TypeVar("_T")
-
-# Beyond the working precision: the rounding errors of a reduction of order k grow like k**2, so 64 bits
-# leave more than 40 right ones at k = 1000.
-GUARD_BITS = 64
 
 
 class Instruments:
@@ -39,22 +37,28 @@ class Instruments:
     Parameters
     ----------
     problem : the numbers as the user gave them.
-    data, y : the same numbers, rounded to `bits`.
-    bits, threads : of the run.
+    form : the same in the coordinates of the run.
+    data, y : those of `form`, rounded to `bits`.
+    coordinates, bits, threads : of the run.
     step_size : of the optimizer; None if it has none.
     """
 
     def __init__(
         self,
         problem: Problem,
+        form: Form,
         data: _core.Data,
         y: _core.Vector,
         *,
+        coordinates: str,
         bits: int,
         threads: int,
         step_size: Any = None,
     ) -> None:
         self.problem = problem
+        self._form = form
+        self._coordinates = coordinates
+        self._reduced = form.X is not problem.X
         self.data = data
         self.y = y
         self.bits = bits
@@ -80,13 +84,13 @@ class Instruments:
     def labels(self) -> Array:
         """Coefficients of the rounded y, not all of them zero."""
         with self.spectrum.arithmetic.active():
-            return np.asarray(labels_in_range(self.spectrum, from_core(self.y)))
+            return np.asarray(labels_in_range(self.spectrum, self._sample_labels))
 
     @cached_property
     def top_label(self) -> Number:
         """d₁."""
         with self.spectrum.arithmetic.active():
-            return self.spectrum.labels(from_core(self.y))[0]
+            return self.spectrum.labels(self._sample_labels)[0]
 
     @cached_property
     def top_direction(self) -> _core.Vector:
@@ -96,7 +100,23 @@ class Instruments:
     @cached_property
     def rank(self) -> int:
         """Numerical rank of the rounded X, at most that of X."""
-        return self._rank_and_condition[0]
+        return self.problem.rank if self._reduced else self._rank_and_condition[0]
+
+    @property
+    def spans_features(self) -> bool:
+        """Whether Π = I in the coordinates of the run."""
+        return self._reduced or self.rank == self.problem.n_features
+
+    @cached_property
+    def _samples(self) -> Form:
+        """X and y with one row per sample."""
+        if not self._form.is_diagonal:
+            return self._form
+        return transform(self.problem, self._coordinates, self.bits, dense=True)
+
+    @property
+    def _sample_labels(self) -> ExactArray:
+        return ExactArray.from_any(self._samples.y, self.bits)
 
     @cached_property
     def step_size(self) -> Number:
@@ -117,17 +137,18 @@ class Instruments:
         return min(rank, self.problem.rank), condition
 
     def _make_gram(self) -> _core.GramForm:
-        rank, condition = self._rank_and_condition
         # Unless Π is the identity it is read from a system with the square of X's condition.
-        extra = 0 if rank == self.problem.n_features else 2 * condition
-        return _core.GramForm(self.data, self.bits + GUARD_BITS + extra, rank)
+        extra = 0 if self.spans_features else 2 * self._rank_and_condition[1]
+        bits = self.bits + GUARD_BITS + extra
+        return _core.GramForm(self.data, bits, self.problem.n_samples, self.rank)
 
     def _make_spectrum(self) -> Spectrum:
-        X = ExactArray.from_any(self.problem.X, self.bits)
+        X = ExactArray.from_any(self._samples.X, self.bits)
         return spectrum(X, format=self.bits, rank=self.rank)
 
     def _kept(self, name: str, make: Callable[[], _T]) -> _T:
-        cache, key = self.problem._cache, (name, self.bits, self._threads)
+        form = self._coordinates if self._reduced else "parameter", self._form.is_diagonal
+        cache, key = self.problem._cache, (name, *form, self.bits, self._threads)
         if key not in cache:
             cache[key] = make()
         return cast(_T, cache[key])
@@ -176,7 +197,7 @@ class MpfrPoint:
     def projected_square(self) -> Number:
         """‖Πu‖²."""
         by = self._by
-        if by.rank == by.problem.n_features:  # Π = I
+        if by.spans_features:  # Π = I
             return scalar_from_core(_core.dot(self._u, self._u, self.arithmetic.working)).to_gmpy2()
         return scalar_from_core(by.gram.projected_square(self._u)).to_gmpy2()
 

@@ -44,8 +44,7 @@ class Stepper(Protocol):
 
 def start(
     optimizer: Optimizer,
-    data: _core.Data,
-    y: _core.Vector,
+    model: _core.Minimalist,
     u: _core.Vector,
     v: _core.Vector,
     batches: Batches | None,
@@ -55,7 +54,7 @@ def start(
 
     Parameters
     ----------
-    data, y, u, v : the model and the starting point, at the working precision.
+    model, u, v : the model and the starting point, at the working precision.
     batches : the rows of each step of SGD.
     number : rounds one number to the working precision.
 
@@ -64,10 +63,10 @@ def start(
     ConfigurationError : an optimiser that the core does not have.
     """
     if isinstance(optimizer, GD):
-        return _core.GradientDescent(data, y, u, v, number(optimizer.step_size))
+        return _core.GradientDescent(model, u, v, number(optimizer.step_size))
     if isinstance(optimizer, SGD) and batches is not None:
         run = _core.StochasticGradientDescent(
-            data, y, u, v, number(optimizer.step_size), optimizer.batch_size, batches.epoch_steps
+            model, u, v, number(optimizer.step_size), optimizer.batch_size, batches.epoch_steps
         )
         return BatchedDescent(run, batches)
     raise ConfigurationError(f"optimizer: expected a GD or SGD with its batches, got {optimizer!r}")

@@ -62,4 +62,9 @@ class MatrixProducts {
 std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
                                                     Arithmetic arithmetic, unsigned threads = 1);
 
+/// Products with diag(diagonal): one rounded product per entry, in either arithmetic, which only
+/// names how `dot` is to be computed elsewhere.
+std::unique_ptr<const MatrixProducts> make_diagonal_products(Vector diagonal,
+                                                             Arithmetic arithmetic);
+
 }  // namespace mpsharp

@@ -25,12 +25,16 @@ struct Observation {
 /// bits.
 class GramForm {
  public:
+  /// X = diag(sigma): nothing is left to reduce, and no product with a k x k matrix is needed.
+  GramForm(const Vector& sigma, Bits bits, std::size_t n_samples);
+
   /// @param X     exact products with the data
   /// @param bits  precision of the reduction
+  /// @param n_samples  n, by which the loss divides
   /// @param threads  of the products with the k x k matrices
   /// @param rank  numerical rank of X: singular values beyond it count as zero in Pi
-  GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits, std::size_t rank,
-           unsigned threads, const Poll& poll);
+  GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits,
+           std::size_t n_samples, std::size_t rank, unsigned threads, const Poll& poll);
 
   [[nodiscard]] Bits bits() const { return form_.t.diagonal.bits(); }
   [[nodiscard]] std::size_t order() const { return form_.t.diagonal.size(); }
@@ -44,14 +48,18 @@ class GramForm {
   [[nodiscard]] Mpfr projected_square(const Vector& u, const Poll& poll) const;
 
  private:
+  void to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const;    ///< Q'x
+  void from_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const;  ///< Q x
+  void apply_gram(Vector& out, const Vector& x, const Poll& poll) const;        ///< A x
   void projected_square(mpfr_ptr out, const Vector& u, const Vector& s, const Poll& poll) const;
 
   std::shared_ptr<const MatrixProducts> X_;
+  std::size_t n_samples_;
   bool rows_;  ///< A = XX'
   std::size_t rank_;
   Tridiagonalization form_;
-  std::unique_ptr<const MatrixProducts> gram_;  ///< products with A
-  std::unique_ptr<const MatrixProducts> q_;     ///< products with Q
+  std::unique_ptr<const MatrixProducts> gram_;  ///< products with A; null if it is diagonal
+  std::unique_ptr<const MatrixProducts> q_;     ///< products with Q; null if Q = I
   std::optional<Eigenpairs> pairs_;             ///< only where the rank is deficient
   std::unique_ptr<const MatrixProducts> vectors_;
 };

@@ -37,14 +37,22 @@ class Forward:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Samples that a loss is the mean of: products with X, and labels, shape (n_samples,)."""
+    """What a loss is the sum of: products with X, and labels, shape (rows,).
+
+    Attributes
+    ----------
+    n_samples : n, by which the loss divides; the number of rows unless coordinates were changed.
+    loss_floor : added to the loss, with one more rounding; None where there is nothing to add.
+    """
 
     products: Products
     y: Array
+    n_samples: int
+    loss_floor: np.floating[Any] | None = None
 
     def of_rows(self, rows: npt.NDArray[np.int64]) -> Data:
         """Return the samples with these indices, in this order."""
-        return Data(self.products.of_rows(rows), self.y[rows])
+        return Data(self.products.of_rows(rows), self.y[rows], len(rows))
 
 
 def product_in_order(v: Array) -> np.floating[Any]:
@@ -60,19 +68,20 @@ def products_of_others(v: Array) -> Array:
     return np.array([product_in_order(np.delete(v, index)) for index in range(len(v))], dtype=v.dtype)
 
 
-def forward(products: Products, y: Array, u: Array, v: Array) -> Forward:
-    """Evaluate s = Xu, c, z = RN(RN(c·s) − y) and the loss RN(dot(z, z)/(2n)).
+def forward(data: Data, u: Array, v: Array) -> Forward:
+    """Evaluate s = Xu, c, z = RN(RN(c·s) − y) and the loss RN(dot(z, z)/(2n)), plus its floor.
 
     Parameters
     ----------
-    products : products with X, shape (n_samples, n_features).
-    y : labels, shape (n_samples,).
+    data : products with X, and labels.
     u, v : parameters, shapes (n_features,) and (depth - 1,).
     """
-    s = products.matvec(u)
+    s = data.products.matvec(u)
     c = product_in_order(v)
-    z = c * s - y
-    loss = products.dot(z, z) / y.dtype.type(2 * len(y))
+    z = c * s - data.y
+    loss = data.products.dot(z, z) / data.y.dtype.type(2 * data.n_samples)
+    if data.loss_floor is not None:
+        loss = loss + data.loss_floor
     return Forward(s=s, c=c, z=z, loss=loss)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mpsharp.backends.mirror.coordinates import transform
 from mpsharp.backends.mirror.minimalist import product_in_order
 from mpsharp.backends.mirror.spectrum import Spectrum
 from mpsharp.exact import ExactArray
@@ -29,20 +30,34 @@ class Instruments:
     Parameters
     ----------
     problem : the numbers as the user gave them.
-    X, y : the same numbers in the format of the run.
+    X, y : the same numbers in the format and the coordinates of the run; of a diagonal X its diagonal.
     step_size : rounded to that format; None if the optimizer has none.
+    coordinates : of the run.
     """
 
-    def __init__(self, problem: Problem, X: Array, y: Array, step_size: Any = None) -> None:
+    def __init__(
+        self, problem: Problem, X: Array, y: Array, step_size: Any = None, *, coordinates: str = "parameter"
+    ) -> None:
         self.problem = problem
-        self.X = X.astype(np.float64)
+        self._coordinates = coordinates
+        self._diagonal = X.ndim == 1
+        self.X = (np.diag(X) if self._diagonal else X).astype(np.float64)
         self.y = y.astype(np.float64)
         self.step_size = step_size if step_size is None else float(step_size)
 
     @cached_property
     def hessian(self) -> Spectrum:
         """The decomposition that sharpness and imbalance are read from."""
-        return Spectrum(self.X, self.y, largest_rank=self.problem.rank)
+        n = self.problem.n_samples
+        return Spectrum(self.X, self.y, largest_rank=self.problem.rank, n_samples=n)
+
+    @cached_property
+    def _samples(self) -> tuple[Array, Array]:
+        """X and y with one row per sample."""
+        if not self._diagonal:
+            return self.X, self.y
+        form = transform(self.problem, self._coordinates, dense=True)
+        return form.X, form.y
 
     @cached_property
     def row_squares(self) -> Array:
@@ -52,17 +67,17 @@ class Instruments:
     @cached_property
     def spectrum(self) -> Decomposition:
         """Singular value decomposition of X."""
-        return spectrum(self.X, rank=self.hessian.rank)
+        return spectrum(self._samples[0], rank=self.hessian.rank)
 
     @cached_property
     def labels(self) -> Array:
         """Coefficients of y, not all of them zero."""
-        return np.asarray(labels_in_range(self.spectrum, self.y))
+        return np.asarray(labels_in_range(self.spectrum, self._samples[1]))
 
     @cached_property
     def top_label(self) -> Any:
         """d₁."""
-        return self.spectrum.labels(self.y)[0]
+        return self.spectrum.labels(self._samples[1])[0]
 
 
 class MirrorPoint:
@@ -76,7 +91,7 @@ class MirrorPoint:
         self._u = u.astype(np.float64)
         self.v = v.astype(np.float64)
         self.loss = loss
-        self.n_samples = len(by.y)
+        self.n_samples = by.problem.n_samples
 
     @cached_property
     def finite(self) -> bool:

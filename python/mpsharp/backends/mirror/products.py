@@ -51,6 +51,36 @@ def products_with(X: Array, arithmetic: str) -> Products:
     return ExactProducts(X)
 
 
+def diagonal_products(diagonal: Array, arithmetic: str) -> DiagonalProducts:
+    """Return the products with diag(`diagonal`); `arithmetic` only matters to sums."""
+    return DiagonalProducts(diagonal, arithmetic)
+
+
+class DiagonalProducts:
+    """Products with a diagonal matrix: one rounded product per entry."""
+
+    def __init__(self, diagonal: Array, arithmetic: str) -> None:
+        self._diagonal = diagonal
+        self._arithmetic = arithmetic
+        self._sums = products_with(diagonal[:, np.newaxis], arithmetic)
+
+    def matvec(self, u: Array) -> Array:
+        """Return σ_i·u_i."""
+        return np.asarray(self._diagonal * u)
+
+    def transposed(self, z: Array) -> Array:
+        """Return σ_i·z_i."""
+        return np.asarray(self._diagonal * z)
+
+    def dot(self, x: Array, y: Array) -> np.floating[Any]:
+        """Return the dot product of two vectors."""
+        return self._sums.dot(x, y)
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> Products:
+        """Return the products with these rows of the matrix."""
+        return products_with(np.diag(self._diagonal)[rows], self._arithmetic)
+
+
 class SequentialProducts:
     """acc = +0, then acc ← RN(acc + RN(x_i·y_i)) in index order.
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mpsharp.backends.mirror.coordinates import restore, transform
 from mpsharp.backends.mirror.minimalist import Data
 from mpsharp.backends.mirror.point import FLOAT64_BITS, Instruments, MirrorPoint
-from mpsharp.backends.mirror.products import products_with
+from mpsharp.backends.mirror.products import diagonal_products, products_with
 from mpsharp.backends.mirror.rounding import to_dtype
 from mpsharp.backends.mirror.steppers import GradientDescent, Stepper, StochasticGradientDescent
 from mpsharp.errors import ConfigurationError
@@ -31,7 +32,7 @@ class MirrorRunner:
 
     Parameters
     ----------
-    problem, format, optimizer, arithmetic, batches
+    problem, format, optimizer, arithmetic, batches, coordinates
         As in `mpsharp.backends.Backend.start`.
     """
 
@@ -43,15 +44,21 @@ class MirrorRunner:
         optimizer: Optimizer,
         arithmetic: str,
         batches: Batches | None = None,
+        coordinates: str = "parameter",
     ) -> None:
         dtype = np.dtype(format.name)
-        X = to_dtype(problem.X, dtype, "X")
+        form = transform(problem, coordinates, dense=isinstance(optimizer, SGD))
+        X = to_dtype(form.X, dtype, "X")
         step_size = to_dtype(as_exact_input([optimizer.step_size], "step_size"), dtype, "step_size")[0]
         self._bits = format.bits
-        self._y = to_dtype(problem.y, dtype, "y")
-        self._instruments = Instruments(problem, X, self._y, step_size)
-        data = Data(products_with(X, arithmetic), self._y)
-        u, v = to_dtype(problem.u, dtype, "u"), to_dtype(problem.v, dtype, "v")
+        self._y = to_dtype(form.y, dtype, "y")
+        self._instruments = Instruments(problem, X, self._y, step_size, coordinates=coordinates)
+        self._floor = None
+        if form.loss_floor is not None:
+            self._floor = to_dtype(form.loss_floor[np.newaxis], dtype, "loss floor")[0]
+        make = diagonal_products if form.is_diagonal else products_with
+        data = Data(make(X, arithmetic), self._y, form.n_samples, self._floor)
+        u, v = to_dtype(form.u, dtype, "u"), to_dtype(problem.v, dtype, "v")
         self._stepper: Stepper
         with np.errstate(all="ignore"):
             if isinstance(optimizer, SGD):
@@ -65,6 +72,11 @@ class MirrorRunner:
     def step(self) -> int:
         """Number of steps taken so far."""
         return self._stepper.step
+
+    @property
+    def loss_floor(self) -> ExactArray | None:
+        """What every loss has beyond the rows' own; None where that is nothing."""
+        return None if self._floor is None else ExactArray.from_float64(self._floor, self._bits)
 
     def advance(self, steps: int, ceiling: float, stop_loss: ExactArray | None) -> str:
         """Take up to `steps` steps; see `mpsharp.backends.Runner.advance`."""
@@ -100,6 +112,7 @@ class MirrorBackend:
         arithmetic: str,
         threads: int | None,
         batches: Batches | None = None,
+        coordinates: str = "parameter",
     ) -> MirrorRunner:
         """Round everything once to `format` and evaluate the loss at the starting point.
 
@@ -114,8 +127,17 @@ class MirrorBackend:
             raise ConfigurationError(f"the mirror backend: expected float32 or float64, got {format.label}")
         check_optimizer(optimizer)
         return MirrorRunner(
-            problem, format=format, optimizer=optimizer, arithmetic=arithmetic, batches=batches
+            problem,
+            format=format,
+            optimizer=optimizer,
+            arithmetic=arithmetic,
+            batches=batches,
+            coordinates=coordinates,
         )
+
+    def restore(self, problem: Problem, *, format: Format, coordinates: str, u: ExactArray) -> ExactArray:
+        """Return the first layer in parameter coordinates; see `mpsharp.backends.Backend.restore`."""
+        return ExactArray.from_float64(restore(problem, coordinates, u.to_float64()), format.bits)
 
 
 def _float_at_most(bound: ExactArray) -> float:

@@ -25,9 +25,13 @@ class Spectrum:
     X : float32 or float64 array, shape (n_samples, n_features); as the run rounded it.
     y : labels, shape (n_samples,).
     largest_rank : the rank of X is at most this; rounding X to float32 hides a lower one.
+    n_samples : n, by which the loss divides; the rows of X by default.
     """
 
-    def __init__(self, X: Array, y: Array, *, largest_rank: int | None = None) -> None:
+    def __init__(
+        self, X: Array, y: Array, *, largest_rank: int | None = None, n_samples: int | None = None
+    ) -> None:
+        self._n_samples = len(y) if n_samples is None else n_samples
         self._X: Float64Array = X.astype(np.float64)
         self._y: Float64Array = y.astype(np.float64)
         _, self._sigma, self._right = np.linalg.svd(self._X, full_matrices=False)
@@ -69,7 +73,7 @@ class Spectrum:
         return coordinates @ coordinates
 
     def _sharpness(self, u: Float64Array, v: Float64Array) -> tuple[float, float]:
-        n = len(self._y)
+        n = self._n_samples
         c = product_in_order(v)
         w: Float64Array = products_of_others(v).astype(np.float64)
         s = self._X @ u

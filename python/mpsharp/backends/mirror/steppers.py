@@ -78,8 +78,8 @@ class GradientDescent:
 
     def __init__(self, data: Data, u: Array, v: Array, step_size: np.floating[Any]) -> None:
         self._data = data
-        self._h = over(step_size, len(data.y))
-        self._state = State(0, u, v, forward(data.products, data.y, u, v))
+        self._h = over(step_size, data.n_samples)
+        self._state = State(0, u, v, forward(data, u, v))
 
     @property
     def step(self) -> int:
@@ -103,11 +103,10 @@ class GradientDescent:
 
     def advance(self, steps: int, ceiling: float, stop_loss: float) -> str:
         """Make up to `steps` steps."""
-        products, y = self._data.products, self._data.y
         for _ in range(steps):
             state = self._state
-            u, v = gradient_step(products, state.at, state.u, state.v, self._h)
-            self._state = State(state.step + 1, u, v, forward(products, y, u, v))
+            u, v = gradient_step(self._data.products, state.at, state.u, state.v, self._h)
+            self._state = State(state.step + 1, u, v, forward(self._data, u, v))
             if status := classify(self._state.at.loss, ceiling, stop_loss):
                 return status
         return ""
@@ -142,7 +141,7 @@ class StochasticGradientDescent:
     def loss(self) -> np.floating[Any]:
         """The loss of all samples, computed when it is asked for."""
         if self._loss is None or self._loss[0] != self.step:
-            at = forward(self._data.products, self._data.y, self.u, self.v)
+            at = forward(self._data, self.u, self.v)
             self._loss = self.step, at.loss
         return self._loss[1]
 
@@ -151,7 +150,7 @@ class StochasticGradientDescent:
         for rows in self._batches.rows(self.step, steps):
             state = self._state
             batch = self._data.of_rows(rows)
-            at = forward(batch.products, batch.y, state.u, state.v)
+            at = forward(batch, state.u, state.v)
             if classify(at.loss, ceiling, -math.inf):
                 return "diverged"
             u, v = gradient_step(batch.products, at, state.u, state.v, self._h)

@@ -1,0 +1,251 @@
+"""Coordinates: the same run in fewer numbers, whatever the shape and rank of X."""
+
+from __future__ import annotations
+
+import gmpy2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mpsharp
+from mpsharp import GD, SGD, Problem, _core, problems
+from mpsharp.backends.coordinates import transform
+from mpsharp.backends.transfer import from_core, matrix_to_core, to_core
+from mpsharp.coordinates import COORDINATES
+from mpsharp.errors import ConfigurationError, UnknownNameError
+from mpsharp.exact import ExactArray
+
+
+def integer_problem(seed, n, d, rank, depth, *, repeat=False):
+    """Small integers, so that rank and column space are exact; labels anywhere."""
+    rng = np.random.default_rng(seed)
+    rank = min(rank, n, d)
+    if repeat:  # orthogonal rows and columns of equal length: equal singular values
+        X = np.zeros((n, d))
+        X[np.arange(rank), np.arange(rank)] = 2.0
+    else:
+        X = (rng.integers(-3, 4, (n, rank)) @ rng.integers(-3, 4, (rank, d))).astype(float)
+        X[0, 0] += not X.any()
+    v = rng.choice([0.5, 1.0, -0.75, 1.25], depth - 1)
+    scale = max(np.linalg.norm(X), 1.0) * max(1.0, float(np.abs(np.prod(v))))
+    return Problem(
+        X=X,
+        y=rng.integers(-4, 5, n).astype(float),
+        u=rng.integers(-8, 9, d) / 8,
+        v=v,
+        optimizer=GD(step_size=float(0.3 * n / scale**2)),
+        steps=12,
+    )
+
+
+shapes = {
+    "seed": st.integers(0, 2**32 - 1),
+    "n": st.integers(1, 7),
+    "d": st.integers(1, 7),
+    "rank": st.integers(1, 7),
+    "depth": st.integers(2, 5),
+    "repeat": st.booleans(),
+}
+
+
+def log2_distance(a, b):
+    """log2 of the largest relative difference of two arrays of gmpy2 numbers; -inf if none."""
+    with gmpy2.context(precision=2000):
+        size = max((abs(x) for x in np.ravel(a)), default=gmpy2.mpfr(0))
+        difference = max((abs(x - y) for x, y in zip(np.ravel(a), np.ravel(b), strict=True)), default=0)
+        return -np.inf if difference == 0 else float(gmpy2.log2(difference / max(size, gmpy2.mpfr("1e-30"))))
+
+
+@pytest.mark.parametrize("coordinates", ["row_space", "spectral"])
+@given(**shapes)
+def test_same_run_in_other_coordinates(coordinates, seed, n, d, rank, depth, repeat):
+    problem = integer_problem(seed, n, d, rank, depth, repeat=repeat)
+    plain = mpsharp.run(problem, bits=256)
+    other = mpsharp.run(problem, bits=256, coordinates=coordinates)
+    assert plain.status == other.status
+    # 12 stable steps of depth 5 at most: a relative error of 2**-256 per operation, some hundreds of them,
+    # each amplified by less than the condition number of X (below 2**20 here).
+    for name in ("loss", "sharpness", "imbalance"):
+        assert log2_distance(plain.exact(name), other.exact(name)) < -256 + 36, name
+    u, v = other.parameters()
+    assert log2_distance(plain.u.to_gmpy2(), u.to_gmpy2()) < -256 + 36
+    assert log2_distance(plain.v.to_gmpy2(), v.to_gmpy2()) < -256 + 36
+
+
+@pytest.mark.parametrize("coordinates", ["row_space", "spectral"])
+@pytest.mark.parametrize("format", ["float64", "float32"])
+@given(**shapes)
+def test_same_run_in_the_float_formats(coordinates, format, seed, n, d, rank, depth, repeat):
+    problem = integer_problem(seed, n, d, rank, depth, repeat=repeat)
+    plain = mpsharp.run(problem, bits=256)
+    other = mpsharp.run(problem, format=format, coordinates=coordinates)
+    # Some hundreds of operations; orthogonal factors from LAPACK are good to a modest multiple of 2**-52.
+    tolerance = 2.0 ** (14 - {"float64": 53, "float32": 24}[format])
+    size = plain.loss.max() + problem.y @ problem.y / (2 * n)
+    np.testing.assert_allclose(other.loss, plain.loss, rtol=0, atol=tolerance * size)
+    u = other.parameters()[0].to_float64()
+    np.testing.assert_allclose(u, plain.u.to_float64(), rtol=0, atol=tolerance * max(1, abs(u).max()))
+    assert other.u.shape == (mpsharp.run(problem, bits=53, coordinates=coordinates, steps=1).u.shape)
+
+
+@given(**shapes)
+def test_loss_has_its_floor(seed, n, d, rank, depth, repeat):
+    problem = integer_problem(seed, n, d, rank, depth, repeat=repeat)
+    run = mpsharp.run(problem, bits=200, coordinates="spectral", steps=1)
+    left = np.linalg.svd(problem.X)[0][:, : problem.rank]
+    outside = problem.y - left @ (left.T @ problem.y)
+    expected = outside @ outside / (2 * n)
+    text = run.config["loss_floor"]
+    assert (text is None) == (problem.rank == n)
+    assert float(text or 0) == pytest.approx(expected, abs=1e-12 * (problem.y @ problem.y + 1))
+    if text is not None:  # the text gives the very number back
+        floor = ExactArray.from_any([text], 200)
+        form = transform(problem, "spectral", 200)
+        assert floor.identical(ExactArray.from_any([form.loss_floor.to_gmpy2()], 200))
+        assert min(run.exact("loss")) >= floor.to_gmpy2()[0]
+
+
+@pytest.mark.parametrize("shape", [(4, 7), (7, 4), (5, 5)])
+@pytest.mark.parametrize("rank", [2, 9])
+def test_decomposition_is_one(shape, rank):
+    """W and R orthonormal, X = W Σ R', σ falling, to the guard bits."""
+    bits = 300
+    problem = integer_problem(3, *shape, rank, 2)
+    dense, form = (transform(problem, "spectral", bits, dense=flag) for flag in (True, False))
+    with gmpy2.context(precision=1000):
+        scaled = dense.X.to_gmpy2()
+        sigma = form.X.to_gmpy2()
+        assert all(a >= b > 0 for a, b in zip(sigma, [*sigma[1:], sigma[-1]], strict=True))
+        product = scaled.T @ scaled - np.diag(sigma * sigma)
+        assert max(abs(x) for x in product.ravel()) <= sigma[0] ** 2 * gmpy2.exp2(-bits - 20)
+        # XX' = (W Σ)(W Σ)'
+        whole = problem.X @ problem.X.T - scaled @ scaled.T
+        assert max(abs(x) for x in whole.ravel()) <= sigma[0] ** 2 * gmpy2.exp2(-bits - 20)
+        # ν = R'u has R = X'W/Σ, so Σ²ν = (W Σ)'X u.
+        expected = scaled.T @ (problem.X @ problem.u.astype(object))
+        assert log2_distance(sigma * sigma * form.u.to_gmpy2(), expected) < -bits - 20
+        assert log2_distance(sigma * form.y.to_gmpy2(), scaled.T @ problem.y) < -bits - 20
+
+
+def test_row_space_of_full_column_rank_is_parameter():
+    problem = integer_problem(1, 6, 3, 3, 3)
+    a, b = (mpsharp.run(problem, bits=100, coordinates=name) for name in ("parameter", "row_space"))
+    assert a.identical(b)
+
+
+@pytest.mark.parametrize("name", COORDINATES)
+@pytest.mark.parametrize("format", [90, "float64"])
+def test_stored_and_repeated(name, format, tmp_path):
+    run = mpsharp.run(integer_problem(5, 4, 6, 3, 3), format=format, coordinates=name)
+    again = mpsharp.load(run.save(tmp_path / "run"))
+    assert again.identical(run)
+    assert again.config["coordinates"] == name
+    assert again.rerun().identical(run)
+    assert again.parameters()[0].identical(run.parameters()[0])
+    assert again.parameters()[0].shape == (6,)
+
+
+def test_exact_data_enter_exactly():
+    """Data that float64 does not hold: the decomposition sees them to the guard bits."""
+    X = [["0.1", "0.2", "0.7"], ["1/3", "5", "0.9"]]
+    problem = Problem(X=X, y=["0.3", "1/7"], u=["0.1"] * 3, v=["0.9"], optimizer=GD("0.01"), steps=20)
+    plain = mpsharp.run(problem, bits=333)
+    for name in ("row_space", "spectral"):
+        run = mpsharp.run(problem, bits=333, coordinates=name)
+        assert log2_distance(plain.exact("loss"), run.exact("loss")) < -310
+
+
+@pytest.mark.parametrize("coordinates", ["row_space", "spectral"])
+@pytest.mark.parametrize("format", [100, "float64"])
+def test_zero_data_is_refused(coordinates, format):
+    problem = Problem(X=np.zeros((2, 3)), y=[1.0, 2], u=np.ones(3), v=[1.0], optimizer=GD(0.1), steps=1)
+    with pytest.raises(ConfigurationError, match="X = 0"):
+        mpsharp.run(problem, format=format, coordinates=coordinates)
+
+
+@pytest.mark.parametrize("arithmetic", ["exact", "sequential"])
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 6), bits=st.integers(2, 200))
+def test_diagonal_products_are_those_of_the_dense_matrix(arithmetic, seed, size, bits):
+    rng = np.random.default_rng(seed)
+    diagonal, x = (ExactArray.from_float64(rng.standard_normal(size), bits) for _ in range(2))
+    dense = np.full((size, size), gmpy2.mpfr(0), dtype=object)
+    dense[np.diag_indices(size)] = diagonal.to_gmpy2()
+    rows = rng.integers(0, size, 4)
+    z = ExactArray.from_float64(rng.standard_normal(4), bits)
+    results = [
+        (
+            data.apply(to_core(x), bits),
+            data.apply_transposed(to_core(x), bits),
+            data.apply_rows(to_core(x), rows, bits),
+            data.apply_transposed_rows(to_core(z), rows, bits),
+        )
+        for data in (
+            _core.Data.diagonal(to_core(diagonal), arithmetic),
+            _core.Data(matrix_to_core(dense, bits), arithmetic, 1, "reference"),
+        )
+    ]
+    for fast, slow in zip(*results, strict=True):
+        # Signs of zero apart: the dense products see -0·z where the diagonal ones see nothing.
+        assert (from_core(fast).to_gmpy2() == from_core(slow).to_gmpy2()).all()
+
+
+@pytest.mark.parametrize("coordinates", ["row_space", "spectral"])
+@given(**shapes)
+def test_sgd_in_other_coordinates(coordinates, seed, n, d, rank, depth, repeat):
+    problem = integer_problem(seed, n, d, rank, depth, repeat=repeat)
+    optimizer = SGD(problem.optimizer.step_size, 1 + seed % n)
+    plain = mpsharp.run(problem, bits=200, optimizer=optimizer, seed=seed)
+    other = mpsharp.run(problem, bits=200, optimizer=optimizer, seed=seed, coordinates=coordinates)
+    assert log2_distance(plain.exact("loss"), other.exact("loss")) < -200 + 36
+    assert log2_distance(plain.u.to_gmpy2(), other.parameters()[0].to_gmpy2()) < -200 + 36
+
+
+def test_unknown_coordinates():
+    with pytest.raises(UnknownNameError, match="coordinates"):
+        mpsharp.run(coordinates="polar")
+
+
+def test_depth_20_and_divergence():
+    problem = integer_problem(2, 5, 4, 4, 20)
+    for name in COORDINATES:
+        run = mpsharp.run(problem, bits=100, coordinates=name, optimizer=GD(1e30))
+        assert run.status == "diverged"
+        assert run.parameters()[0].shape == (4,)
+
+
+def test_catapult_step_of_the_default_problem_at_1024_bits():
+    """Coordinates put the rounding noise elsewhere, but from 512 bits on the catapult does not care."""
+    problem = problems.appendix_d()
+    parameter = mpsharp.run(problem, bits=1024, steps=430)
+    spectral = mpsharp.run(problem, bits=1024, steps=430, coordinates="spectral")
+    assert parameter.catapult_step == spectral.catapult_step is not None
+    assert parameter.first_unstable_step == spectral.first_unstable_step
+
+
+OBSERVABLES = ("sharpness", "imbalance", "gradient_norm", "bounds", "flow_bounds", "flow_sharpness")
+
+
+@pytest.mark.parametrize("coordinates", ["row_space", "spectral"])
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4), (5, 5)])
+@pytest.mark.parametrize("format", [128, "float64"])
+def test_observables_in_other_coordinates(coordinates, shape, format):
+    problem = integer_problem(11, *shape, 3, 2)
+    options = {"format": format, "observables": OBSERVABLES, "steps": 4}
+    plain = mpsharp.run(problem, **options)
+    other = mpsharp.run(problem, coordinates=coordinates, **options)
+    for name in plain.records:
+        if name != "sharpness_residual":
+            expected, got = (run.records[name].to_float64() for run in (plain, other))
+            np.testing.assert_allclose(got, expected, rtol=2.0**-36, atol=2.0**-36 * abs(expected).max())
+
+
+def test_batch_observables_need_the_samples():
+    problem = integer_problem(11, 5, 4, 3, 2)
+    run = mpsharp.run(problem, bits=64, coordinates="row_space", observables="imbalance_terms")
+    plain = mpsharp.run(problem, bits=64, observables="imbalance_terms")
+    np.testing.assert_allclose(
+        run.records["imbalance_terms"].to_float64(), plain.records["imbalance_terms"].to_float64()
+    )
+    with pytest.raises(ConfigurationError, match="spectral"):
+        mpsharp.run(problem, bits=64, coordinates="spectral", observables="imbalance_terms")
