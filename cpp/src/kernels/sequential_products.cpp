@@ -184,9 +184,12 @@ const SequentialProducts::Packed& SequentialProducts::packed_rows(const RowChoic
                                                                   std::size_t limbs,
                                                                   bool transposed,
                                                                   const Poll& poll) const {
-  Packed& all = transposed || !rows.all() ? transposed_ : direct_;
-  if (all.limbs != limbs) pack(all, limbs, transposed || !rows.all(), poll);
-  if (rows.all()) return all;
+  if (rows.all()) {
+    Packed& all = transposed ? transposed_ : direct_;
+    if (all.limbs != limbs) pack(all, limbs, transposed, poll);
+    return all;
+  }
+  if (by_row_.limbs != limbs) pack_rows(limbs, poll);
   if (!rows.same_as(batch_rows_)) {
     batch_direct_.limbs = batch_transposed_.limbs = 0;
     batch_rows_ = rows.indices();
@@ -196,46 +199,85 @@ const SequentialProducts::Packed& SequentialProducts::packed_rows(const RowChoic
   return batch;
 }
 
+void SequentialProducts::pack_rows(std::size_t limbs, const Poll& poll) const {
+  by_row_.limbs = 0;
+  by_row_.blocks.resize(rows());
+  const std::size_t stride = (columns() + lanes - 1) / lanes * lanes;
+  const auto work = [&](std::size_t row, unsigned /*worker*/) {
+    AlignedWords words(stride * (limbs + 1));
+    for (std::size_t j = 0; j < stride; ++j) {
+      std::uint64_t* to = words.data() + j / lanes * lanes * (limbs + 1) + j % lanes;
+      if (j < columns()) {
+        write_number(to, lanes, limbs, (*matrix_)(row, j));
+      } else {
+        to[limbs * lanes] = static_cast<std::uint64_t>(SequentialKernel::zero_exponent);
+      }
+    }
+    by_row_.blocks[row] = std::move(words);
+  };
+  pool_.run(rows(), work, poll);
+  by_row_.limbs = limbs;
+}
+
 void SequentialProducts::gather(Packed& packed, const RowChoice& rows, bool transposed,
                                 const Poll& poll) const {
   packed.limbs = 0;
-  const std::size_t words = transposed_.limbs + 1;  // of an entry
+  const std::size_t words = by_row_.limbs + 1;  // of an entry
   const std::size_t outputs = transposed ? columns() : rows.size();
   const std::size_t terms = transposed ? rows.size() : columns();
-  packed.blocks.resize((outputs + lanes - 1) / lanes);
-  const auto entry = [&](std::size_t column_block, std::size_t i) {
-    return transposed_.blocks[column_block].data() + rows[i] * words * lanes;
+  const std::size_t n_blocks = (outputs + lanes - 1) / lanes;
+  if (packed.blocks.size() < n_blocks) packed.blocks.resize(n_blocks);
+  const auto entries = [&](std::size_t i, std::size_t j) {
+    return by_row_.blocks[rows[i]].data() + j * words;
   };
-  const auto work = [&](std::size_t block, unsigned /*worker*/) {
-    AlignedWords& to = packed.blocks[block];
-    to.reserve(terms * words * lanes);
-    if (transposed) {
-      for (std::size_t i = 0; i < terms; ++i) {
-        std::copy_n(entry(block, i), words * lanes, to.data() + i * words * lanes);
+  if (transposed) {
+    constexpr std::size_t together = 8;  // blocks, so that a row is read some pages at a time
+    const auto copy_blocks = [&](std::size_t piece, unsigned /*worker*/) {
+      const std::size_t first = piece * together;
+      const std::size_t last = std::min(n_blocks, first + together);
+      for (std::size_t block = first; block < last; ++block) {
+        packed.blocks[block].reserve(terms * words * lanes);
       }
-      return;
-    }
+      for (std::size_t i = 0; i < terms; ++i) {
+        for (std::size_t block = first; block < last; ++block) {
+          std::copy_n(entries(i, block * lanes), words * lanes,
+                      packed.blocks[block].data() + i * words * lanes);
+        }
+      }
+    };
+    pool_.run((n_blocks + together - 1) / together, copy_blocks, poll);
+  } else {
     // Eight rows by eight columns at a time, each word of their entries is a small matrix to be
     // transposed. Missing rows are zeros.
-    const std::size_t first = block * lanes;
-    const std::size_t count = std::min(lanes, outputs - first);
-    for (std::size_t j = 0; j < terms; j += lanes) {
-      std::uint64_t* tile = to.data() + j * words * lanes;
-      const std::size_t width = std::min(lanes, terms - j);
-      for (std::size_t i = 0; i < lanes; ++i) {
-        const std::uint64_t* from = i < count ? entry(j / lanes, first + i) : nullptr;
-        for (std::size_t w = 0; w < words; ++w) {
-          const std::uint64_t missing =
-              w + 1 < words ? 0 : static_cast<std::uint64_t>(SequentialKernel::zero_exponent);
+    const auto interleave = [&](std::size_t block, unsigned /*worker*/) {
+      AlignedWords& to = packed.blocks[block];
+      to.reserve(terms * words * lanes);
+      const std::size_t first = block * lanes;
+      const std::size_t count = std::min(lanes, outputs - first);
+      for (std::size_t j = 0; j < terms; j += lanes) {
+        std::uint64_t* tile = to.data() + j * words * lanes;
+        const std::size_t width = std::min(lanes, terms - j);
+        for (std::size_t i = 0; i < count; ++i) {
+          const std::uint64_t* from = entries(first + i, j);
+          for (std::size_t w = 0; w < words; ++w) {
+            for (std::size_t k = 0; k < width; ++k) {
+              tile[(k * words + w) * lanes + i] = from[w * lanes + k];
+            }
+          }
+        }
+        for (std::size_t i = count; i < lanes; ++i) {
           for (std::size_t k = 0; k < width; ++k) {
-            tile[(k * words + w) * lanes + i] = from == nullptr ? missing : from[w * lanes + k];
+            std::uint64_t* entry = tile + k * words * lanes + i;
+            for (std::size_t w = 0; w + 1 < words; ++w) entry[w * lanes] = 0;
+            entry[(words - 1) * lanes] =
+                static_cast<std::uint64_t>(SequentialKernel::zero_exponent);
           }
         }
       }
-    }
-  };
-  pool_.run(packed.blocks.size(), work, poll);
-  packed.limbs = transposed_.limbs;
+    };
+    pool_.run(n_blocks, interleave, poll);
+  }
+  packed.limbs = by_row_.limbs;
 }
 
 void SequentialProducts::pack(Packed& packed, std::size_t limbs, bool transposed,

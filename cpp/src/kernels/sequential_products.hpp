@@ -16,7 +16,8 @@ namespace mpsharp {
 
 /// Sequential products eight outputs at a time: every product and every sum rounded in index order,
 /// as MPFR would. The matrix is packed for apply and for apply_transposed when either is first
-/// called; for some rows both are copied, as words, from the latter, and kept for the next call.
+/// called. For products with some rows each row is packed on its own; those of a batch are then
+/// interleaved as the kernel reads them, without converting a number, and kept for the next call.
 /// Calls that the kernel cannot serve (more than 1040 bits, operands with more bits than
 /// the result's limbs hold, NaN, infinities, exponents beyond ±2^28) go to the reference.
 class SequentialProducts final : public DenseProducts, public LaneProducts {
@@ -59,7 +60,9 @@ class SequentialProducts final : public DenseProducts, public LaneProducts {
   void multiply(std::size_t bits, std::size_t x_size, std::size_t out_size, bool transposed,
                 const RowChoice& rows, Place place, Write write, const Poll& poll) const;
   void pack(Packed& packed, std::size_t limbs, bool transposed, const Poll& poll) const;
-  /// The same for some rows, out of the packed transpose of all.
+  /// Packs every row on its own: blocks[row], word [(j / 8 * (limbs + 1) + l) * 8 + j % 8].
+  void pack_rows(std::size_t limbs, const Poll& poll) const;
+  /// As pack, for some rows, out of what pack_rows made.
   void gather(Packed& packed, const RowChoice& rows, bool transposed, const Poll& poll) const;
 
   bool usable_;               ///< vectorised, all entries finite, exponents small
@@ -72,6 +75,7 @@ class SequentialProducts final : public DenseProducts, public LaneProducts {
   mutable AlignedWords pair_;    ///< s and z as a matrix
   mutable Packed direct_;
   mutable Packed transposed_;
+  mutable Packed by_row_;
   mutable std::vector<std::size_t> batch_rows_;  ///< of the last product with some rows
   mutable Packed batch_direct_;
   mutable Packed batch_transposed_;
