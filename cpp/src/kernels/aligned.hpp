@@ -11,11 +11,16 @@ namespace mpsharp {
 class AlignedWords {
  public:
   AlignedWords() = default;
-  explicit AlignedWords(std::size_t size)
-      : words_(static_cast<std::uint64_t*>(
-            ::operator new(size * sizeof(std::uint64_t), std::align_val_t{64}))),
-        size_(size) {
+  explicit AlignedWords(std::size_t size) : AlignedWords(unset(size)) {
     std::uninitialized_fill_n(words_.get(), size, std::uint64_t{0});
+  }
+  /// Words that are to be written before they are read.
+  static AlignedWords unset(std::size_t size) {
+    AlignedWords out;
+    out.words_.reset(static_cast<std::uint64_t*>(
+        ::operator new(size * sizeof(std::uint64_t), std::align_val_t{64})));
+    out.size_ = size;
+    return out;
   }
 
   std::uint64_t* data() noexcept { return words_.get(); }

@@ -22,8 +22,10 @@ constexpr std::size_t tile_words = panel_lines * panel_lines;
 constexpr std::size_t depth_block = 256;
 /// A piece of work is at most this many panels square.
 constexpr std::size_t block_panels = 4;
-/// Words of packed residues of one factor that are held at once (256 MiB).
+/// Words of packed residues of one factor that are held at once (256 MiB), and as many of the other
+/// as are used at once: packed again and again in the same place, they stay in the cache.
 constexpr std::size_t most_packed_words = std::size_t{1} << 25;
+constexpr std::size_t stripe_words = std::size_t{1} << 19;
 
 std::size_t divide_up(std::size_t n, std::size_t by) { return (n + by - 1) / by; }
 
@@ -84,7 +86,9 @@ class Packed {
     primes_ = basis.size;
     length_ = lines.length;
     const std::size_t panel_words = basis.size * lines.length * panel_lines;
-    words_.reserve((last - first) * panel_words);
+    if (words_.size() < (last - first) * panel_words) {
+      words_ = AlignedWords::unset((last - first) * panel_words);
+    }
     constexpr std::size_t terms = 64;  // of one piece
     const std::size_t parts = divide_up(lines.length, terms);
     const std::size_t n_limbs = scale.limbs();
@@ -157,16 +161,22 @@ class Product {
 
     const std::size_t a_panels = divide_up(a_.count, panel_lines);
     const std::size_t b_panels = divide_up(b_.count, panel_lines);
-    const std::size_t stripe =
-        std::max(block_panels, most_packed_words / (size * a_.length * panel_lines) / block_panels *
-                                   block_panels);
-    for (std::size_t i = 0; i < a_panels; i += stripe) {
-      const Range rows{i, std::min(i + stripe, a_panels)};
+    const std::size_t panel_words = size * a_.length * panel_lines;
+    const auto panels_in = [panel_words](std::size_t words) {
+      return std::max<std::size_t>(1, words / (panel_words * block_panels)) * block_panels;
+    };
+    const std::size_t b_stripe = panels_in(most_packed_words);
+    // What is left of b is packed again for every stripe of a, unless it is all there.
+    const bool whole = !symmetric_ && b_stripe >= b_panels;
+    const std::size_t a_stripe =
+        whole ? std::max(panels_in(stripe_words), block_panels * pool_.threads()) : b_stripe;
+    for (std::size_t i = 0; i < a_panels; i += a_stripe) {
+      const Range rows{i, std::min(i + a_stripe, a_panels)};
       a_packed_.pack(a_, a_scale_, basis_, kernels_, rows.first, rows.last, pool_, poll_);
-      for (std::size_t j = 0; j < (symmetric_ ? rows.last : b_panels); j += stripe) {
-        const Range columns{j, std::min(j + stripe, b_panels)};
+      for (std::size_t j = 0; j < (symmetric_ ? rows.last : b_panels); j += b_stripe) {
+        const Range columns{j, std::min(j + b_stripe, b_panels)};
         const bool same = symmetric_ && i == j;
-        if (!same && (i == 0 || stripe < b_panels)) {
+        if (!same && (i == 0 || !whole)) {
           b_packed_.pack(b_, b_scale(), basis_, kernels_, columns.first, columns.last, pool_,
                          poll_);
         }
@@ -224,7 +234,9 @@ class Product {
   void multiply_block(Range rows, Range columns, const Packed& b_packed, Workspace& workspace) {
     const std::size_t width = columns.last - columns.first;
     const std::size_t words = (rows.last - rows.first) * width * tile_words;
-    workspace.residues.reserve(basis_.size * words);
+    if (workspace.residues.size() < basis_.size * words) {
+      workspace.residues = AlignedWords::unset(basis_.size * words);
+    }
     workspace.gathered.reserve(basis_.size * lanes);
     workspace.limbs.reserve((basis_.size + 2) * lanes);
     std::fill_n(workspace.residues.data(), basis_.size * words, 0);
