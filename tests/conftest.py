@@ -34,6 +34,15 @@ def cats_and_dogs() -> datasets.Dataset:
 
 
 @pytest.fixture
+def real_speech() -> datasets.Dataset:
+    """The real recordings; skips, saying so, where they are not."""
+    try:
+        return datasets.load("speech-yes-no")
+    except DatasetError as error:
+        pytest.skip(f"needs real data: {error}")
+
+
+@pytest.fixture
 def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A world without real data."""
     monkeypatch.delenv("MPSHARP_DATA", raising=False)

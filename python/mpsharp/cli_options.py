@@ -28,6 +28,8 @@ class Data(StrEnum):
     GAUSSIAN = "gaussian"
     DIGITS = "digits-3-5"
     CATS_AND_DOGS = "cifar10-cat-dog"
+    HOUSE_NUMBERS = "svhn-3-5"
+    SPEECH = "speech-yes-no"
 
 
 OutOption = Annotated[Path, Option("--out", help="Folder to write to; made if it does not exist.")]

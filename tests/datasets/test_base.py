@@ -73,7 +73,7 @@ def test_bad_labels(labels):
 
 
 def test_names():
-    assert datasets.names() == ["digits-3-5", "cifar10-cat-dog"]
+    assert datasets.names() == ["digits-3-5", "cifar10-cat-dog", "svhn-3-5", "speech-yes-no"]
     with pytest.raises(UnknownNameError, match=r"unknown data set: .*'digits-3-5'.*got 'mnist'"):
         datasets.load("mnist")
 

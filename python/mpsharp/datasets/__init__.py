@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mpsharp.datasets import cifar10, digits
+from mpsharp.datasets import cifar10, digits, speech_commands, svhn
 from mpsharp.datasets.base import Dataset
 from mpsharp.errors import check_name
 
 _LOADERS: dict[str, Callable[[Path | None, bool], Dataset]] = {
     "digits-3-5": digits.load,
-    "cifar10-cat-dog": cifar10.load,
+    cifar10.NAME: cifar10.load,
+    svhn.NAME: svhn.load,
+    speech_commands.NAME: speech_commands.load,
 }
 
 
@@ -25,10 +27,11 @@ def load(name: str, *, directory: str | Path | None = None, download: bool = Fal
 
     Parameters
     ----------
-    name : "digits-3-5" (embedded in scikit-learn) or "cifar10-cat-dog".
+    name : "digits-3-5" (embedded in scikit-learn), "cifar10-cat-dog", "svhn-3-5" or "speech-yes-no".
     directory : where to look first; then the folder that the environment variable MPSHARP_DATA
         names, then the cache of earlier downloads.
-    download : fetch the public archive (170 MB for CIFAR-10) where nothing was found.
+    download : fetch the public archive (170 MB for CIFAR-10, 182 MB for SVHN, 2.4 GB for
+        Speech Commands) where nothing was found.
 
     Raises
     ------

@@ -1,12 +1,28 @@
-"""Finding data: a named folder, MPSHARP_DATA, or the cache of downloads."""
+"""Finding data, in a named folder, MPSHARP_DATA, or the cache of downloads; reading compact subsets."""
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Iterable
+import pickle
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from mpsharp.datasets.base import Dataset
 from mpsharp.errors import DatasetError
+
+# What reading a truncated or foreign file can end in.
+DAMAGE: tuple[type[Exception], ...] = (
+    *(LookupError, ValueError, TypeError, AttributeError, EOFError, OSError),
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError),
+)
 
 
 def search_path(directory: Path | None) -> list[Path]:
@@ -73,3 +89,45 @@ def fetch(url: str, known_hash: str, filename: str) -> Path:
     except Exception as error:
         raise DatasetError(f"download of {url} failed: {error}") from error
     return Path(path)
+
+
+def read_tar(source: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Name and contents of the wanted files of a gzipped archive, in its order, a leading ``./`` left out.
+
+    Raises one of `DAMAGE`, where the checksum at the very end does not fit, too.
+    """
+    with gzip.open(source) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                name = member.name.removeprefix("./")
+                file = archive.extractfile(member) if wanted(name) else None
+                if file is not None:
+                    yield name, file.read()
+        while stream.read(1 << 20):  # gzip compares its checksum at the very end
+            pass
+
+
+def read_arrays(source: Path, *names: str) -> list[npt.NDArray[Any]]:
+    """Return the named arrays of a compact subset (.npz).
+
+    Raises
+    ------
+    DatasetError
+        The file is damaged, or has no such arrays.
+    """
+    try:
+        with source.open("rb") as raw, np.load(raw) as file:
+            return [file[name] for name in names]
+    except DAMAGE as error:
+        wanted = " and ".join(f"`{name}`" for name in names)
+        raise DatasetError(f"{source}: expected arrays {wanted} ({error})") from error
+
+
+def read_images(source: Path, name: str, classes: tuple[str, str]) -> Dataset:
+    """Return the images of a compact subset, arrays ``images`` and ``labels``; raises as `read_arrays`."""
+    images, labels = read_arrays(source, "images", "labels")
+    if images.shape[1:] != (3, 32, 32) or images.dtype != np.uint8:
+        raise DatasetError(
+            f"{source}: expected images of shape (n, 3, 32, 32), uint8; got {images.shape}, {images.dtype}"
+        )
+    return Dataset(name, images, labels.astype(np.int8), classes)

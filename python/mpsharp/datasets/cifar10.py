@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import pickle
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,8 @@ from mpsharp.datasets import _cache
 from mpsharp.datasets.base import Dataset
 from mpsharp.errors import DatasetError
 
+NAME = "cifar10-cat-dog"
+CLASSES = ("cat", "dog")
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 MD5 = "md5:c58f30108f718f92721af3b95e74349a"
 FOLDER = "cifar-10-batches-py"
@@ -25,9 +23,6 @@ ARCHIVE = "cifar-10-python.tar.gz"
 SUBSET = "cifar10_cat_dog.npz"
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
 CAT, DOG = 3, 5
-# What reading a truncated or foreign file can end in.
-_DAMAGE: tuple[type[Exception], ...] = (LookupError, ValueError, TypeError, AttributeError, EOFError, OSError)
-_DAMAGE += (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
 
 
 class _BatchUnpickler(pickle.Unpickler):
@@ -51,16 +46,10 @@ def _raw_batches(source: Path) -> Iterator[bytes]:
         for name in BATCHES:
             yield (source / name).read_bytes()
         return
-    found = {}
-    with gzip.open(source) as stream:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for member in archive:
-                name = member.name.removeprefix("./").removeprefix(f"{FOLDER}/")
-                file = archive.extractfile(member) if name in BATCHES else None
-                if file is not None:
-                    found[name] = file.read()
-        while stream.read(1 << 20):  # gzip compares its checksum at the very end
-            pass
+    found = {
+        name.removeprefix(f"{FOLDER}/"): contents
+        for name, contents in _cache.read_tar(source, lambda name: name.removeprefix(f"{FOLDER}/") in BATCHES)
+    }
     for name in BATCHES:
         yield found[name]
 
@@ -75,24 +64,9 @@ def _from_batches(source: Path) -> Dataset:
             chosen = np.isin(target, (CAT, DOG))
             images.append(data[chosen])
             labels.append(np.where(target[chosen] == CAT, 1, -1))
-    except _DAMAGE as error:
+    except _cache.DAMAGE as error:
         raise DatasetError(f"{source}: not the CIFAR-10 python archive ({error})") from error
-    return Dataset(
-        "cifar10-cat-dog", np.concatenate(images), np.concatenate(labels).astype(np.int8), ("cat", "dog")
-    )
-
-
-def _from_subset(source: Path) -> Dataset:
-    try:
-        with source.open("rb") as raw, np.load(raw) as file:
-            images, labels = file["images"], file["labels"]
-    except _DAMAGE as error:
-        raise DatasetError(f"{source}: expected arrays `images` and `labels` ({error})") from error
-    if images.shape[1:] != (3, 32, 32) or images.dtype != np.uint8:
-        raise DatasetError(
-            f"{source}: expected images of shape (n, 3, 32, 32), uint8; got {images.shape}, {images.dtype}"
-        )
-    return Dataset("cifar10-cat-dog", images, labels.astype(np.int8), ("cat", "dog"))
+    return Dataset(NAME, np.concatenate(images), np.concatenate(labels).astype(np.int8), CLASSES)
 
 
 def load(directory: Path | None = None, download: bool = False) -> Dataset:
@@ -106,6 +80,8 @@ def load(directory: Path | None = None, download: bool = False) -> Dataset:
     source = _cache.find(folders, candidates)
     if source is None:
         if not download:
-            raise _cache.not_found("cifar10-cat-dog", folders, candidates)
+            raise _cache.not_found(NAME, folders, candidates)
         source = _cache.fetch(URL, MD5, ARCHIVE)
-    return _from_subset(source) if source.suffix == ".npz" else _from_batches(source)
+    if source.suffix == ".npz":
+        return _cache.read_images(source, NAME, CLASSES)
+    return _from_batches(source)

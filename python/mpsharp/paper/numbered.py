@@ -15,7 +15,7 @@ from typing import Any
 
 from mpsharp import datasets
 from mpsharp.datasets import Dataset
-from mpsharp.errors import DatasetError, UnknownNameError
+from mpsharp.errors import DatasetError
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_csv, write_text
 from mpsharp.paper.printed import SIZES
@@ -75,7 +75,7 @@ class NumberedTable:
         for name in self.data:
             try:
                 found[name] = datasets.load(name)
-            except (DatasetError, UnknownNameError) as error:
+            except DatasetError as error:
                 skipped[name] = str(error)
         if not found:
             raise DatasetError("; ".join(skipped.values()))

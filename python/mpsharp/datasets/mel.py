@@ -1,0 +1,76 @@
+"""Mel-spectrograms in decibels, in plain NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+RATE = 16_000
+WINDOW = 2048
+HOP = 512
+BANDS = 64
+FLOOR = 80.0
+_SMALLEST = 1e-10
+_AT_ONCE = 256
+
+Floats = npt.NDArray[np.float64]
+
+
+def mel_decibels(waveforms: npt.ArrayLike) -> Floats:
+    """Loudness of sounds by frequency band and time, relative to each sound's maximum.
+
+    Frames of 2048 samples every 512, weighted by a periodic Hann window, the sound extended by zeros by half
+    a window on either side; squared magnitudes of their Fourier transforms, summed over 64 triangular bands
+    of equal area that are equally spaced on Slaney's mel scale from 0 to 8 kHz; 10·log10 of those over the
+    largest of the sound, cut off at −80. These are the defaults of librosa (``feature.melspectrogram`` at
+    16 kHz with ``n_mels=64``, ``power_to_db`` with ``ref=np.max``); version 0.11, whose bands are float32,
+    differs by less than 1e-6 decibels.
+
+    Parameters
+    ----------
+    waveforms : array_like, shape (n_sounds, n_samples), of at least one sample, in [−1, 1].
+
+    Returns
+    -------
+    array, shape (n_sounds, 64, 1 + n_samples // 512), from −80 to 0
+    """
+    sounds = np.asarray(waveforms, dtype=np.float64)
+    weights = band_weights()
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+    frames = 1 + sounds.shape[1] // HOP
+    result = np.empty((len(sounds), BANDS, frames))
+    for first in range(0, len(sounds), _AT_ONCE):
+        part = np.pad(sounds[first : first + _AT_ONCE], ((0, 0), (WINDOW // 2, WINDOW // 2)))
+        for frame in range(frames):
+            spectrum = np.fft.rfft(part[:, frame * HOP : frame * HOP + WINDOW] * window)
+            power = spectrum.real**2 + spectrum.imag**2
+            result[first : first + len(part), :, frame] = power @ weights.T
+    result = np.maximum(result, _SMALLEST)
+    decibels = 10 * np.log10(result / result.max(axis=(1, 2), keepdims=True))
+    floored: Floats = np.maximum(decibels, -FLOOR)
+    return floored
+
+
+def band_weights() -> Floats:
+    """Weights of the 1025 frequencies 0 … 8000 Hz in each of the 64 bands, shape (64, 1025).
+
+    Band k is a triangle of area 1 over [f_k, f_{k+2}] with its top at f_{k+1}; f_0 = 0, f_65 = 8 kHz.
+    """
+    edges = mel_to_hertz(np.linspace(0.0, _hertz_to_mel(RATE / 2), BANDS + 2))
+    frequencies = np.fft.rfftfreq(WINDOW, 1 / RATE)
+    left, top, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising = (frequencies - left) / (top - left)
+    falling = (right - frequencies) / (right - top)
+    triangles: Floats = np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left)
+    return triangles
+
+
+def mel_to_hertz(mel: npt.ArrayLike) -> Floats:
+    """Slaney's mel scale: 200/3 Hz a mel up to 15 mel (1 kHz), then a factor of 6.4 every 27 mel."""
+    m = np.asarray(mel, dtype=np.float64)
+    return np.where(m < 15, m * 200 / 3, 1000 * 6.4 ** ((m - 15) / 27))
+
+
+def _hertz_to_mel(hertz: float) -> float:
+    """Inverse of `mel_to_hertz` above 1 kHz."""
+    return float(15 + 27 * np.log(hertz / 1000) / np.log(6.4))
