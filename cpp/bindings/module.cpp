@@ -66,4 +66,5 @@ PYBIND11_MODULE(_core, m) {
   register_matmul(m);
   register_minimalist(m);
   register_decompositions(m);
+  register_certificate(m);
 }

@@ -2,6 +2,7 @@
 
 from mpsharp import datasets, initialization, problems, theory
 from mpsharp._version import __version__
+from mpsharp.certificate import SharpnessInterval, is_sharpness_interval, sharpness_interval
 from mpsharp.comparison import Comparison
 from mpsharp.configuration import show_config
 from mpsharp.errors import (
@@ -44,6 +45,7 @@ __all__ = [
     "Problem",
     "ResourceError",
     "ShapeError",
+    "SharpnessInterval",
     "StoreError",
     "Trajectory",
     "UnknownNameError",
@@ -53,10 +55,12 @@ __all__ = [
     "compare",
     "datasets",
     "initialization",
+    "is_sharpness_interval",
     "load",
     "precision_horizon",
     "problems",
     "run",
+    "sharpness_interval",
     "show_config",
     "theory",
 ]

@@ -54,3 +54,15 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def check_square_memory(problem: Problem, bits: int) -> None:
+    """Raise ResourceError if a Gram matrix of the data, its factors and exact products would not fit."""
+    n, d = problem.n_samples, problem.n_features
+    number = _HEADER_BYTES + 8 * (bits // 64 + 1)
+    needed, available = 2 * min(n, d) ** 2 * number + 3 * n * d * 64, available_bytes()
+    if needed > available:
+        raise ResourceError(
+            f"memory: a factorisation of order {min(n, d)} at {bits} bits needs about {needed / 2**30:.3g} "
+            f"GiB, expected at most the available {available / 2**30:.3g} GiB"
+        )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
+    from mpsharp.certificate import SharpnessInterval
     from mpsharp.problems import Problem
     from mpsharp.theory import PrecisionLaw
 
@@ -375,6 +376,28 @@ class Trajectory:
         if "bits" not in changes and "format" not in changes:
             same |= {"format": self.format, "backend": self.config["backend"]}
         return run(**(same | changes))
+
+    def sharpness_interval(self, bits: int | None = None) -> SharpnessInterval:
+        """Enclose the sharpness at the last step with proof, for the numbers as the run had them.
+
+        Parameters
+        ----------
+        bits : of the two ends; those of `format` by default. See `mpsharp.sharpness_interval`.
+
+        Raises
+        ------
+        NonFiniteError
+            The parameters after the last step are not finite.
+        """
+        from mpsharp.certificate import sharpness_interval
+        from mpsharp.problems import Problem
+
+        own = self.format.bits
+        data: dict[str, Any] = {
+            name: values if values.dtype == np.float64 and own >= 53 else ExactArray.from_any(values, own)
+            for name, values in (("X", self.problem.X), ("y", self.problem.y))
+        }
+        return sharpness_interval(Problem(**data | {"u": self.u, "v": self.v}), own if bits is None else bits)
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the records as an `xarray.Dataset` along ``step``, float64, with units.
