@@ -8,19 +8,25 @@ from pathlib import Path
 from mpsharp._text import text_table
 from mpsharp.errors import DatasetError, check_name
 from mpsharp.output import writable_folder
-from mpsharp.paper import fig06, fig27, fig28, fig29, numbered
+from mpsharp.paper import fig04, fig06, fig09, fig27, fig28, fig29, imbalance_terms, numbered
 from mpsharp.paper.base import exhibit
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_manifest
 
 _FIGURES = (
+    fig04,
     fig06,
+    fig09,
     fig27,
     fig28,
     fig29,
 )
 EXHIBITS: dict[str, Exhibit] = {
-    one.name: one for one in [*map(exhibit, _FIGURES), *(table.exhibit() for table in numbered.TABLES)]
+    one.name: one
+    for one in [
+        *sorted([*map(exhibit, _FIGURES), *imbalance_terms.exhibits()], key=lambda one: one.name),
+        *(table.exhibit() for table in numbered.TABLES),
+    ]
 }
 
 

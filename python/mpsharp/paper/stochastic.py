@@ -1,0 +1,240 @@
+"""The runs behind Figures 4, 9 and 21–26: GD and SGD of the two-layer model on cats and dogs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mpsharp import plotting, problems
+from mpsharp.formats import FormatLike
+from mpsharp.optimizers import GD, SGD
+from mpsharp.theory import layer_imbalance, minimizer_sharpness
+from mpsharp.training import run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from mpsharp.trajectory import Trajectory
+
+Float64Array = npt.NDArray[np.float64]
+
+DATA = "cifar10-cat-dog"
+CHOICES = (
+    "Sizes, step sizes and lengths are ours: the paper's are lost. Step sizes are fractions of 2/S, S the "
+    "sharpness that gradient flow would reach from the start, so that GD is stable for every subset; "
+    "PyTorch's default start; float64 in row-space coordinates."
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is varied.
+
+    Parameters
+    ----------
+    n_samples : of each subset.
+    batch_sizes : of SGD with reshuffling; n_samples stands for GD.
+    fractions : step sizes over 2/(sharpness that gradient flow would reach).
+    flow_time : step size times number of steps, the same for all.
+    subsets : how many random subsets, each with a start of its own.
+    records : of each run, beside its start.
+    """
+
+    n_samples: int
+    batch_sizes: tuple[int, ...]
+    fractions: tuple[float, ...]
+    flow_time: float
+    subsets: int
+    records: int = 100
+
+
+def settings(full: bool) -> Settings:
+    """Return 100 images, by default, or 300, which take ten times as long to learn."""
+    if full:
+        return Settings(300, (5, 20, 100, 300), (0.1, 0.3, 0.8), 40.0, 5)
+    return Settings(100, (5, 20, 50, 100), (0.1, 0.3, 0.8), 4.0, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One run.
+
+    Parameters
+    ----------
+    batch_size : n_samples stands for GD.
+    fraction : step size over 2/`flow_sharpness`.
+    subset : which.
+    flow_sharpness : what gradient flow would reach from the start.
+    result : the run.
+    """
+
+    batch_size: int
+    fraction: float
+    subset: int
+    flow_sharpness: float
+    result: Trajectory
+
+    @property
+    def method(self) -> str:
+        """GD, or the batch size of SGD."""
+        return method(self.batch_size, self.result.problem.n_samples)
+
+    @property
+    def time(self) -> Float64Array:
+        """Flow time of each record."""
+        return np.asarray(self.result.step * self.result.step_size)
+
+    def row(self) -> dict[str, Any]:
+        """What the tables say of it."""
+        return {
+            "method": self.method,
+            "batch_size": self.batch_size,
+            "fraction_of_limit": self.fraction,
+            "subset": self.subset,
+            "step_size": self.result.step_size,
+            "steps": int(self.result.step[-1]),
+            "flow_sharpness": self.flow_sharpness,
+            "status": self.result.status,
+            "last_log2_loss": float(self.result.log2_loss[-1]),
+        }
+
+
+def method(batch_size: int, n_samples: int) -> str:
+    """Return "GD", or the batch size of SGD, as text."""
+    return "GD" if batch_size == n_samples else f"B = {batch_size}"
+
+
+def lines(
+    chosen: Settings,
+    observables: Sequence[str],
+    *,
+    seed: int = 0,
+    format: FormatLike = "float64",
+    progress: bool | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Line]:
+    """Make every run.
+
+    Parameters
+    ----------
+    chosen : what is varied.
+    observables : what is recorded; "sgd_imbalance_change" with the batch size of the run.
+    seed : subset k is drawn with seed + k, and so are its start and batches.
+    format : of the runs; float64 in NumPy's own sums by default.
+    progress, report : as for `mpsharp.paper.exhibit.Make`.
+
+    Raises
+    ------
+    DatasetError
+        The images are absent.
+    """
+    made = []
+    for subset in range(chosen.subsets):
+        problem = problems.row_space(problems.from_dataset(DATA, chosen.n_samples, seed + subset))
+        start = layer_imbalance(problem.X, problem.u, problem.v)
+        limit = float(minimizer_sharpness(problem.X, problem.y, 2, start))
+        for batch_size in chosen.batch_sizes:
+            names = [
+                f"{name}:{batch_size}" if name == "sgd_imbalance_change" else name for name in observables
+            ]
+            for fraction in chosen.fractions:
+                step_size = 2 * fraction / limit
+                every = max(1, round(chosen.flow_time / step_size / chosen.records))
+                full_batch = batch_size == chosen.n_samples
+                result = run(
+                    problem,
+                    format=format,
+                    arithmetic="numpy" if format == "float64" else "exact",
+                    optimizer=GD(step_size) if full_batch else SGD(step_size, batch_size),
+                    steps=every * chosen.records,
+                    record_every=every,
+                    observables=names,
+                    seed=seed + subset,
+                    progress=progress,
+                )
+                made.append(Line(batch_size, fraction, subset, limit, result))
+        report(
+            f"subset {subset + 1} of {chosen.subsets}: {len(chosen.batch_sizes) * len(chosen.fractions)} runs"
+        )
+    return made
+
+
+def points(
+    made: Iterable[Line], columns: Mapping[str, Callable[[Line], Float64Array]]
+) -> list[dict[str, Any]]:
+    """One row for each record of each run, for a CSV file."""
+    rows = []
+    for line in made:
+        values = {name: function(line) for name, function in columns.items()}
+        for index, step in enumerate(line.result.step):
+            rows.append(
+                {
+                    "method": line.method,
+                    "fraction_of_limit": line.fraction,
+                    "subset": line.subset,
+                    "step": int(step),
+                    "flow_time": float(line.time[index]),
+                }
+                | {name: float(column[index]) for name, column in values.items()}
+            )
+    return rows
+
+
+def draw(
+    axes: Axes,
+    made: Iterable[Line],
+    quantity: Callable[[Line], Float64Array],
+    *,
+    style: str = "-",
+    label: str = "",
+) -> None:
+    """Draw each subset thinly, and their median, for each step size, against flow time."""
+    by_fraction: dict[float, list[Line]] = {}
+    for line in made:
+        by_fraction.setdefault(line.fraction, []).append(line)
+    for (fraction, group), colour in zip(
+        by_fraction.items(), plotting.colours(len(by_fraction)), strict=True
+    ):
+        shortest = min(len(line.result.step) for line in group)  # a run that diverged ends early
+        values = np.array([quantity(line)[:shortest] for line in group])
+        time = np.mean([line.time[:shortest] for line in group], axis=0)
+        text = f"{label}{fraction:g} × limit"
+        axes.plot(time, values.T, style, color=colour, linewidth=0.7, alpha=0.5)
+        axes.plot(time, np.median(values, axis=0), style, color=colour, linewidth=1.8, label=text)
+
+
+def panels(made: Sequence[Line], *, rows: int = 1) -> tuple[Figure, Any, dict[str, list[Line]]]:
+    """Return a figure, its axes, shape (rows, methods), and the runs of each method, smallest batch first."""
+    groups: dict[str, list[Line]] = {}
+    for line in sorted(made, key=lambda line: line.batch_size):
+        groups.setdefault(line.method, []).append(line)
+    figure = plotting.new_figure((3.0 * len(groups), 0.6 + 2.8 * rows))
+    grid = figure.subplots(rows, len(groups), sharex=True, sharey="row", squeeze=False)
+    for axes, name in zip(grid[0], groups, strict=True):
+        axes.set_title(name if name == "GD" else f"SGD, {name}", fontsize="medium")
+    for axes in grid.ravel():
+        axes.grid(alpha=0.25)
+    for axes in grid[-1]:
+        axes.set_xlabel("flow time (steps × step size)")
+    return figure, grid, groups
+
+
+def finish(figure: Figure, axes: Axes, chosen: Settings) -> None:
+    """Put what `axes` names below the panels, and above them what all show."""
+    handles, labels = axes.get_legend_handles_labels()
+    labels = [f"step size {text}" if text[0].isdigit() else text for text in labels]
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize="small", frameon=False)
+    figure.suptitle(caption(chosen), fontsize="medium")
+
+
+def caption(chosen: Settings) -> str:
+    """Text above a figure."""
+    return (
+        f"cats and dogs, n = {chosen.n_samples}, depth 2: {chosen.subsets} subsets (thin) and their median; "
+        "limit = 2 / sharpness that gradient flow would reach"
+    )

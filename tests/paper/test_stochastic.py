@@ -1,0 +1,57 @@
+"""Figures 4, 9 and 21–26 at toy size: files, trends, and that theory and run agree."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from mpsharp.paper import fig04, fig09, imbalance_terms, registry, stochastic
+
+TOY = stochastic.Settings(20, (2, 20), (0.1, 0.8), 1.0, 2, records=8)
+
+
+@pytest.fixture
+def toy(cats_and_dogs, monkeypatch):
+    for module in (fig04, fig09, imbalance_terms):
+        monkeypatch.setattr(module, "settings", lambda full: TOY)
+
+
+def test_they_are_registered_in_order():
+    names = [name for name in registry.EXHIBITS if name.startswith("fig")]
+    assert names == sorted(names)
+    assert {"fig04", "fig09", *(f"fig{k}" for k in range(21, 27))} <= set(names)
+
+
+@pytest.mark.parametrize("name", ["fig04", "fig09", "fig22"])
+def test_files_and_columns(toy, tmp_path, name):
+    manifest = registry.EXHIBITS[name].produce(tmp_path, progress=False)
+    assert all((tmp_path / file).stat().st_size > 0 for file in manifest["files"])
+    with (tmp_path / f"{name}_summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8
+    assert {row["method"] for row in rows} == {"B = 2", "GD"}
+    if name == "fig04":
+        trends = {trend["trend"]: trend for trend in manifest["trends"]}
+        assert trends["rises with batch size at 0.8 × limit"]["holding"] == 2
+        assert trends["falls with learning rate at B = 2"]["holding"] == 2
+    if name == "fig09":
+        assert all(float(row["imbalance_growth"]) > 0 for row in rows)
+    if name == "fig22":
+        assert {row["share_v2a_batch_above_b_batch"] for row in rows} == {"1.0"}
+
+
+def test_along_gd_every_step_changes_the_imbalance_as_the_theorem_says(cats_and_dogs):
+    settings = stochastic.Settings(20, (20,), (0.5,), 0.02, 1, records=10)
+    (line,) = stochastic.lines(settings, ("imbalance", "gd_imbalance_change"), progress=False)
+    every = int(line.result.step[1])
+    assert every == 1
+    came = np.diff(line.result.imbalance[:, 0])
+    # C is about 1 and loses a few of its 53 bits; each step moves it by far more.
+    assert np.abs(came - line.result["gd_imbalance_change"][:-1, 0]).max() < 2.0**-44 < came.min() / 100
+
+
+def test_a_trend_counts_what_holds():
+    trend = fig04._trend("rises", [1.5, 0.5, 1.25])
+    assert (trend["holding"], trend["of"], trend["smallest_ratio"]) == (2, 3, 0.5)
