@@ -170,6 +170,7 @@ bool benchmark(Size size, long bits, bool full, const Options& options) {
   };
   constexpr Kernel kernels[] = {
       {"exact", "exact transposed", Arithmetic::exact, KernelPath::ifma},
+      {"exact avx2", "exact avx2 transposed", Arithmetic::exact, KernelPath::avx2},
       {"exact portable", "exact portable transposed", Arithmetic::exact, KernelPath::portable},
       {"sequential", "sequential transposed", Arithmetic::sequential, KernelPath::ifma},
       {"sequential portable", "sequential portable transposed", Arithmetic::sequential,

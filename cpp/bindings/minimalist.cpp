@@ -70,7 +70,7 @@ std::optional<Mpfr> optional_scalar(const Vector* x, const char* what) {
 }  // namespace
 
 KernelPath path_from(const std::string& name) {
-  for (const KernelPath path : {KernelPath::ifma, KernelPath::portable, KernelPath::reference}) {
+  for (const KernelPath path : all_paths) {
     if (name == name_of(path) && can_run(path)) return path;
   }
   throw ShapeError("kernels: none named " + name + " on this machine");

@@ -45,8 +45,7 @@ PYBIND11_MODULE(_core, m) {
       [] {
         using mpsharp::KernelPath;
         py::list available, features;
-        for (const KernelPath path :
-             {KernelPath::ifma, KernelPath::portable, KernelPath::reference}) {
+        for (const KernelPath path : mpsharp::all_paths) {
           if (mpsharp::can_run(path)) available.append(mpsharp::name_of(path));
         }
 #if defined(__x86_64__) && defined(__GNUC__)

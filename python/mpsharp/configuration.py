@@ -15,7 +15,7 @@ KERNELS_VARIABLE = "MPSHARP_KERNELS"
 
 
 def check_kernels() -> str:
-    """Return the kernels that this process uses: "ifma", "portable" or "reference".
+    """Return the kernels that this process uses: "ifma", "avx2", "portable" or "reference".
 
     They give the same bits and differ in speed only. The fastest that the processor has is chosen, unless
     the environment variable MPSHARP_KERNELS names another when the core is first used.

@@ -56,7 +56,8 @@ void check_case(Tally& tally, std::uint64_t seed) {
   const Bits bits(random_bits(generator));
   Matrix expected(left.rows(), right.columns(), bits);
   multiply(expected, left, right, 1, poll, KernelPath::reference);
-  for (const KernelPath path : {KernelPath::portable, KernelPath::ifma}) {
+  for (const KernelPath path : all_paths) {
+    if (path == KernelPath::reference) continue;
     if (!can_run(path)) continue;
     Matrix actual(left.rows(), right.columns(), bits);
     multiply(actual, left, right, one_in(generator, 20) ? 3 : 1, poll, path);

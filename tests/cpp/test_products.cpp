@@ -142,7 +142,8 @@ void check_case(Tally& tally, std::uint64_t seed) {
         compare(tally, some, RowProducts(products, some.rows, right, left, Bits(out_bits)), what);
       }
     };
-    for (const KernelPath path : {KernelPath::portable, KernelPath::ifma}) {
+    for (const KernelPath path : all_paths) {
+      if (path == KernelPath::reference) continue;
       if (!can_run(path)) continue;
       const unsigned threads = one_in(generator, 50) ? 3 : 1;
       const auto products = make_products(matrix, arithmetic, threads, path);
@@ -177,6 +178,9 @@ void check_case(Tally& tally, std::uint64_t seed) {
     if (arithmetic == Arithmetic::exact) {
       // The two forms of a matrix in turn, whichever the sizes would choose.
       std::vector<RnsKernels> instruction_sets = {rns_portable};
+#ifdef MPSHARP_HAVE_AVX2
+      if (can_run(KernelPath::avx2)) instruction_sets.push_back(rns_avx2);
+#endif
 #ifdef MPSHARP_HAVE_IFMA
       if (can_run(KernelPath::ifma)) instruction_sets.push_back(rns_ifma);
 #endif

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -13,8 +14,6 @@ namespace mpsharp {
 
 namespace {
 
-constexpr KernelPath all_paths[] = {KernelPath::ifma, KernelPath::portable, KernelPath::reference};
-
 KernelPath choose_path() {
   const char* wanted = std::getenv("MPSHARP_KERNELS");  // NOLINT(concurrency-mt-unsafe): once
   for (const KernelPath path : all_paths) {
@@ -22,22 +21,33 @@ KernelPath choose_path() {
       return path;
     }
   }
-  return can_run(KernelPath::ifma) ? KernelPath::ifma : KernelPath::portable;
+  return *std::ranges::find_if(all_paths, can_run);
 }
 
 }  // namespace
 
 bool can_run(KernelPath path) noexcept {
-  if (path != KernelPath::ifma) return true;
-#ifdef MPSHARP_HAVE_IFMA
-  __builtin_cpu_init();
   // These ask the operating system too: they are false where it does not save the registers.
-  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-         __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512cd") != 0 &&
-         __builtin_cpu_supports("avx512ifma") != 0;
+  switch (path) {
+    case KernelPath::ifma:
+#ifdef MPSHARP_HAVE_IFMA
+      __builtin_cpu_init();
+      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+             __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512cd") != 0 &&
+             __builtin_cpu_supports("avx512ifma") != 0;
 #else
-  return false;
+      return false;
 #endif
+    case KernelPath::avx2:
+#ifdef MPSHARP_HAVE_AVX2
+      __builtin_cpu_init();
+      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+#else
+      return false;
+#endif
+    default:
+      return true;
+  }
 }
 
 KernelPath chosen_path() {
@@ -49,6 +59,8 @@ const char* name_of(KernelPath path) noexcept {
   switch (path) {
     case KernelPath::ifma:
       return "ifma";
+    case KernelPath::avx2:
+      return "avx2";
     case KernelPath::portable:
       return "portable";
     default:
@@ -61,6 +73,9 @@ std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix
                                                     KernelPath path) {
   if (path != KernelPath::reference && arithmetic == Arithmetic::exact) {
     const RnsKernels* kernels = &rns_portable;
+#ifdef MPSHARP_HAVE_AVX2
+    if (path == KernelPath::avx2) kernels = &rns_avx2;
+#endif
 #ifdef MPSHARP_HAVE_IFMA
     if (path == KernelPath::ifma) kernels = &rns_ifma;
 #endif

@@ -11,18 +11,23 @@ namespace mpsharp {
 enum class KernelPath {
   reference,  ///< plain MPFR
   portable,   ///< standard C++ with 128-bit integers
+  avx2,       ///< AVX2 and FMA, x86-64; exact products only, else as portable
   ifma,       ///< AVX-512 IFMA, x86-64
 };
+
+/// All of them, the fastest first.
+inline constexpr KernelPath all_paths[] = {KernelPath::ifma, KernelPath::avx2, KernelPath::portable,
+                                           KernelPath::reference};
 
 /// True if this processor, its operating system and this build can run `path`.
 bool can_run(KernelPath path) noexcept;
 
 /// The path of this process: the fastest that can run, or the one that the environment variable
-/// MPSHARP_KERNELS names (reference, portable, ifma), read once. A name that is unknown or cannot
-/// run here is ignored.
+/// MPSHARP_KERNELS names (reference, portable, avx2, ifma), read once. A name that is unknown or
+/// cannot run here is ignored.
 KernelPath chosen_path();
 
-/// "reference", "portable" or "ifma".
+/// "reference", "portable", "avx2" or "ifma".
 const char* name_of(KernelPath path) noexcept;
 
 /// As make_products, with a given path, for tests and benchmarks. @pre can_run(path)

@@ -85,6 +85,9 @@ struct RnsKernels {
 };
 
 extern const RnsKernels rns_portable;
+#ifdef MPSHARP_HAVE_AVX2
+extern const RnsKernels rns_avx2;
+#endif
 #ifdef MPSHARP_HAVE_IFMA
 extern const RnsKernels rns_ifma;
 #endif
