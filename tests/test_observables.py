@@ -142,6 +142,28 @@ def test_bounds_and_the_sharpness_that_flow_would_reach(format, shape):
         assert lower <= exact <= upper
 
 
+@pytest.mark.parametrize("format", [200, "float64"])
+@pytest.mark.parametrize("shape", [(5, 8), (8, 5)])
+def test_coordinates_do_not_matter(format, shape):
+    problem = problems.gaussian(*shape, seed=4, scale=0.3)
+    whole = run(problem, format=format, steps=3, observables=ALL)
+    for coordinates in ("row_space", "spectral"):
+        names = [
+            name for name in ALL if coordinates == "row_space" or not KINDS[name.partition(":")[0]].by_sample
+        ]
+        seen = run(problem, format=format, steps=3, observables=names, coordinates=coordinates)
+        for name in seen.records:
+            if name in ("sharpness_residual", "weight_norms"):  # u itself is another; residuals are noise
+                continue
+            # κ < 2**5, and up to 2**4 numbers in each sum; each is rounded a few times in each coordinates.
+            unit = 2.0**-42 if format == "float64" else 2.0**-185
+            left, right = seen.exact(name), whole.exact(name)
+            scale = max(abs(x) for x in right.ravel())
+            assert max(abs(x - y) for x, y in zip(left.ravel(), right.ravel(), strict=True)) <= unit * scale
+    with pytest.raises(ConfigurationError, match="that show the samples"):
+        run(problem, format=format, observables="imbalance_terms", coordinates="spectral")
+
+
 # --- laws along a run -------------------------------------------------------------------------------------
 
 
@@ -189,7 +211,7 @@ def test_nothing_is_computed_that_was_not_asked_for(monkeypatch):
 
     problem = problems.gaussian(4, 7)
     monkeypatch.setattr(point.Instruments, "_make_gram", refuse)
-    monkeypatch.setattr(point.Instruments, "_make_spectrum", refuse)
+    monkeypatch.setattr(point._core, "SingularForm", refuse)
     made = run(problem, bits=100, steps=3, observables=["gradient_norm", "imbalance_terms"])
     assert list(made.records) == ["loss", "gradient_norm", "imbalance_terms"]
     assert made.summary()["catapult_step"] is None

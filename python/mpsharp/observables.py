@@ -137,7 +137,9 @@ def _gradient_norm(point: Point, _: None) -> tuple[Any, ...]:
 
 @_register(Record("weight_norms", "1", "weight", ("u", "projected_u"), layers=True))
 def _weight_norms(point: Point, _: None) -> tuple[Any, ...]:
-    """‖u‖, ‖Πu‖, then |v_l| of every outer layer."""
+    """‖u‖, ‖Πu‖, then |v_l| of every outer layer; u in the coordinates of the run, so that ‖u‖ = ‖Πu‖ in
+    those other than parameter.
+    """
     return ([sqrt(point.moments.uu), sqrt(point.projected_square), *abs(point.v)],)
 
 
@@ -326,7 +328,7 @@ def _parse(text: object, problem: Problem, optimizer: Any, coordinates: str) -> 
 
 
 def _values(item: Observable, point: Point) -> tuple[Any, ...]:
-    if point.finite or item.kind.name == "loss":
+    if item.kind.name == "loss" or point.finite:
         try:
             with point.arithmetic.active():
                 return item.kind.evaluate(point, item.parameter)

@@ -9,14 +9,14 @@ import numpy as np
 
 from mpsharp import _core
 from mpsharp._scalar import wide_context
-from mpsharp.backends.coordinates import GUARD_BITS, transform
+from mpsharp.backends.coordinates import GUARD_BITS
 from mpsharp.backends.transfer import from_core, scalar_from_core, to_core
 from mpsharp.exact import ExactArray
-from mpsharp.theory import spectrum
 from mpsharp.theory.arithmetic import Arithmetic
 from mpsharp.theory.difficulty import rank_and_condition
-from mpsharp.theory.imbalance import labels_in_range
+from mpsharp.theory.imbalance import check_in_range
 from mpsharp.theory.moments import Moments
+from mpsharp.theory.singular import Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mpsharp.coordinates import Form
     from mpsharp.problems import Problem
     from mpsharp.theory.arithmetic import Array, Number
-    from mpsharp.theory.singular import Spectrum
 
 _T = TypeVar("_T")
 
@@ -76,26 +75,45 @@ class Instruments:
         return self._kept("moments", lambda: _core.MomentForm(self.data, self.bits))
 
     @cached_property
+    def singular(self) -> _core.SingularForm:
+        """Singular value decomposition of the rounded X, which must not be zero or diagonal."""
+        return self._kept("singular", lambda: _core.SingularForm(self.data, self._guarded, self.rank))
+
+    @cached_property
     def spectrum(self) -> Spectrum:
-        """Singular value decomposition of the rounded X."""
-        return self._kept("spectrum", self._make_spectrum)
+        """Singular values of the rounded X, without their vectors."""
+        if not self.rank:
+            sigma: Array = np.empty(0, dtype=object)
+        elif self._form.is_diagonal:
+            sigma = np.asarray(ExactArray.from_any(self._form.X, self.bits).to_gmpy2())
+        else:
+            sigma = np.asarray(from_core(self.singular.values).to_gmpy2())
+        none = np.empty((self.problem.n_samples, 0), dtype=object)
+        return Spectrum(Arithmetic(self.bits, self.bits + GUARD_BITS), none, sigma, none, none[:0])
+
+    @cached_property
+    def label_coefficients(self) -> Array:
+        """d_i = w_iᵀy of the rounded y, shape (rank,)."""
+        if not self.rank:
+            return np.empty(0, dtype=object)
+        d = self.y if self._form.is_diagonal else self.singular.left_coefficients(self.y)
+        return np.asarray(from_core(d).to_gmpy2())
 
     @cached_property
     def labels(self) -> Array:
-        """Coefficients of the rounded y, not all of them zero."""
+        """`label_coefficients`, not all of them zero."""
         with self.spectrum.arithmetic.active():
-            return np.asarray(labels_in_range(self.spectrum, self._sample_labels))
-
-    @cached_property
-    def top_label(self) -> Number:
-        """d₁."""
-        with self.spectrum.arithmetic.active():
-            return self.spectrum.labels(self._sample_labels)[0]
+            largest = max(abs(ExactArray.from_any(self.problem.y, self.bits).to_gmpy2()))
+            check_in_range(self.spectrum, self.label_coefficients, largest)
+        return self.label_coefficients
 
     @cached_property
     def top_direction(self) -> _core.Vector:
-        """r₁, with the guard bits of `spectrum`."""
-        return to_core(ExactArray.from_any(self.spectrum.right[:, 0], self.spectrum.arithmetic.working))
+        """r₁ in the coordinates of the run."""
+        first = [1] + [0] * (self.rank - 1)
+        if self._form.is_diagonal:
+            return to_core(ExactArray.from_any(first, self.bits))
+        return self.singular.right_combination(to_core(ExactArray.from_any(first, self._guarded)))
 
     @cached_property
     def rank(self) -> int:
@@ -106,17 +124,6 @@ class Instruments:
     def spans_features(self) -> bool:
         """Whether Π = I in the coordinates of the run."""
         return self._reduced or self.rank == self.problem.n_features
-
-    @cached_property
-    def _samples(self) -> Form:
-        """X and y with one row per sample."""
-        if not self._form.is_diagonal:
-            return self._form
-        return transform(self.problem, self._coordinates, self.bits, dense=True)
-
-    @property
-    def _sample_labels(self) -> ExactArray:
-        return ExactArray.from_any(self._samples.y, self.bits)
 
     @cached_property
     def step_size(self) -> Number:
@@ -142,9 +149,10 @@ class Instruments:
         bits = self.bits + GUARD_BITS + extra
         return _core.GramForm(self.data, bits, self.problem.n_samples, self.rank)
 
-    def _make_spectrum(self) -> Spectrum:
-        X = ExactArray.from_any(self._samples.X, self.bits)
-        return spectrum(X, format=self.bits, rank=self.rank)
+    @property
+    def _guarded(self) -> int:
+        """Bits of a decomposition, which loses the square of X's condition."""
+        return self.bits + GUARD_BITS + 2 * self._rank_and_condition[1]
 
     def _kept(self, name: str, make: Callable[[], _T]) -> _T:
         form = self._coordinates if self._reduced else "parameter", self._form.is_diagonal
@@ -226,7 +234,7 @@ class MpfrPoint:
 
     @property
     def spectrum(self) -> Spectrum:
-        """Singular value decomposition of X."""
+        """Singular values of X, without their vectors."""
         return self._by.spectrum
 
     @property
@@ -237,7 +245,7 @@ class MpfrPoint:
     @property
     def top_label(self) -> Number:
         """d₁ = w₁ᵀy."""
-        return self._by.top_label
+        return self._by.label_coefficients[0]
 
     @cached_property
     def top_weight(self) -> Number:

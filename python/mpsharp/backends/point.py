@@ -81,7 +81,7 @@ class Point(Protocol):
 
     @property
     def spectrum(self) -> Spectrum:
-        """Singular values of X and their vectors, in an arithmetic of their own."""
+        """Singular values of X, perhaps without their vectors, in an arithmetic of their own."""
         ...
 
     @property

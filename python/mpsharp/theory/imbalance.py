@@ -116,11 +116,18 @@ def labels_in_range(parts: Spectrum, y: object) -> Any:
         layers would vanish, or be undetermined.
     """
     d = parts.labels(y)
+    check_in_range(parts, d, max(abs(parts.arithmetic.enter(y, "y", 1))))
+    return d
+
+
+def check_in_range(parts: Spectrum, d: Any, largest: Any) -> None:
+    """Raise ConfigurationError if the labels with coefficients d, |y_i| ≤ `largest`, cannot be told from ones
+    without a part in the column space; `parts` may be without its vectors.
+    """
     least: Any = 0
     if parts.rank < parts.n_samples:
         # What the errors of the singular vectors can mistake for a part in the column space.
         unit = 2.0**-64 if parts.arithmetic.bits else sum(parts.X.shape) * parts.condition * 2.0**-52
-        least = unit * max(abs(parts.arithmetic.enter(y, "y", 1)))
+        least = unit * largest
     if not parts.rank or max(abs(d)) <= least:
         raise ConfigurationError("y: expected labels with a part in the column space of X, got none (Q = 0)")
-    return d
