@@ -47,37 +47,41 @@ def test_sums_over_the_samples(problem, format):
     n, c = len(y), oracles.product(v)
     s = [oracles.dot(row, u) for row in X]
     z = oracles.residuals(X, y, u, v)
-    # Largest |s_i|, |z_i| and Σ‖x_i‖² were nothing to cancel. Then the roundings: of the record; and, of the
-    # sums on the way to it, 2·bits + 64 bits, or float64 with its n + d + … operations.
+    # Largest |s_i|, |z_i| and Σ‖x_i‖² were nothing to cancel. Then the roundings: of the record; of all that
+    # leads to the sums, 2·bits + 64 bits; of the sums and what is subtracted from each other, bits + 64; or
+    # float64 with its n + d + … operations for all of these.
     outputs = max(sum(abs(x * w) for x, w in zip(row, u, strict=True)) for row in X)
     large = max(abs(target) for target in y) + abs(c) * outputs
     rows = sum(oracles.dot(row, row) for row in X)
     unit = exactly(2.0 ** (-52 if ieee else 1 - bits))
     noise = exactly((4 * n + 4 * len(u) + 64) * 2.0**-52 if ieee else 2.0 ** (8 - 2 * bits - 64))
+    guarded = exactly(0.0 if ieee else 2.0 ** (4 - bits - 64))
     first, second = n**2 * large**2 * rows, n**2 * large**2 * outputs**2
 
-    def check(value, exact, size):
-        assert abs(exactly(value) - exact) <= abs(exact) * unit + size * noise
+    def check(value, exact, size, subtracted):
+        allowed = abs(exact) * unit + size * noise + subtracted * guarded
+        assert abs(exactly(value) - exact) <= allowed
 
     a = sum(oracles.dot(list(column), z) ** 2 for column in zip(*X, strict=True))
     b = oracles.dot(z, s) ** 2
     a_batch = n * sum(oracles.dot(row, row) * zi**2 for row, zi in zip(X, z, strict=True)) - a
     b_batch = n * sum((zi * si) ** 2 for zi, si in zip(z, s, strict=True)) - b
-    sizes = (first, second, first, second)
-    for value, exact, size in zip(seen["imbalance_terms"], (a, b, a_batch, b_batch), sizes, strict=True):
+    exact = ((a, first, a), (b, second, b), (a_batch, first, a + a_batch), (b_batch, second, b + b_batch))
+    for value, (wanted, size, subtracted) in zip(seen["imbalance_terms"], exact, strict=True):
         assert value >= 0
-        check(value, exact, size)
+        check(value, wanted, size, subtracted)
     w = [oracles.product(oracles.without(v, layer)) for layer in range(len(v))]
     slope, gradient = c**2 * first, oracles.gradient(X, y, u, v)
     with wide_context(2 * bits + 64):
         square = seen["gradient_norm"] ** 2
-    check(square, sum(x * x for x in gradient), 2 * (slope + sum(x * x for x in w) * second) / n**2)
+    check(square, sum(x * x for x in gradient), 2 * (slope + sum(x * x for x in w) * second) / n**2, 0)
     rate = (step_size / n) ** 2
     for layer, others in enumerate(w):
         gd, extra = c**2 * a - others**2 * b, c**2 * a_batch - others**2 * b_batch
         size = rate * (slope + others**2 * second)
-        check(seen["gd_imbalance_change"][layer], rate * gd, size)
-        check(seen["sgd_imbalance_change"][layer], rate * (gd + extra), 2 * size)
+        subtracted = rate * (c**2 * (a + a_batch) + others**2 * (b + b_batch))
+        check(seen["gd_imbalance_change"][layer], rate * gd, size, subtracted)
+        check(seen["sgd_imbalance_change"][layer], rate * (gd + extra), 2 * size, subtracted)
 
 
 @given(problem=small_problems(scale_bits=6), bits=st.sampled_from([24, 53, 256]))
