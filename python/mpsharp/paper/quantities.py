@@ -10,6 +10,7 @@ import numpy.typing as npt
 from mpsharp.datasets import Dataset
 from mpsharp.initialization import check_count, check_seed
 from mpsharp.paper.printed import SIZES
+from mpsharp.paper.starts import initial_sharpness
 from mpsharp.theory.arithmetic import Arithmetic
 from mpsharp.theory.bounds import bounds, layer_squares, predicted
 from mpsharp.theory.expectations import converged_bounds, imbalance_moments, initial_bounds
@@ -22,7 +23,9 @@ DEPTHS = (2, 3, 4, 5)
 Values = Mapping[str, npt.NDArray[np.float64]]
 
 
-def quantities(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> dict[str, float]:
+def quantities(
+    X: npt.NDArray[np.float64], y: npt.NDArray[np.float64], rng: np.random.Generator | None = None
+) -> dict[str, float | npt.NDArray[np.float64]]:
     """Every number that the tables average, for one subset, from one decomposition.
 
     The eigenvectors of XXᵀ where σ₁/σ_n < 2¹³, so that squaring leaves relative errors of some 2⁻²⁶ at most;
@@ -32,13 +35,15 @@ def quantities(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> dict[s
     ----------
     X : array, shape (n_samples, n_features)
     y : array, shape (n_samples,)
+    rng : draws the starts of "initial_sharpness", which is left out without it.
 
     Returns
     -------
     dict
         "top_eigenvalue" σ₁²/n, "difficulty" Q, "threshold" C*; "predicted_D" and "gap_D" of Theorem 4.6 for
         D = 2 … 5; "initial_lower", "initial_gap" (Theorem 5.6 without our term) and "converged_lower",
-        "converged_gap" (Theorem 5.7), with the variances of PyTorch's default.
+        "converged_gap" (Theorem 5.7), with the variances of PyTorch's default; "initial_sharpness", the
+        sharpness at 400 starts of these variances, an array.
     """
     parts = _decompose(X)
     d = labels_in_range(parts, y)
@@ -59,7 +64,11 @@ def quantities(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> dict[s
         lower, upper = bounds(parts, d, layer_squares(parts.arithmetic, Q, [0] * (depth - 1)))
         result[f"predicted_{depth}"] = predicted(parts, d, depth)
         result[f"gap_{depth}"] = upper - lower
-    return {name: float(value) for name, value in result.items()}
+    numbers: dict[str, float | npt.NDArray[np.float64]] = {name: float(x) for name, x in result.items()}
+    if rng is not None:
+        sigma, labels = np.asarray(parts.sigma, dtype=np.float64), np.asarray(d, dtype=np.float64)
+        numbers["initial_sharpness"] = initial_sharpness(sigma, labels, len(X), alpha, beta, rng)
+    return numbers
 
 
 def _decompose(X: npt.NDArray[np.float64]) -> Spectrum:
@@ -81,8 +90,8 @@ def collect(
 ) -> dict[int, Values]:
     """Draw balanced subsets, each standardised by its own statistics, and take `quantities` of each.
 
-    Subset k of n samples is drawn by ``numpy.random.default_rng([seed, n, k])``: more subsets, or other
-    sizes, change nothing about the first ones.
+    Subset k of n samples is drawn by ``numpy.random.default_rng([seed, n, k])``, starts on it by
+    ``default_rng([seed, n, k, 1])``: more subsets, or other sizes, change nothing about the first ones.
 
     Parameters
     ----------
@@ -94,7 +103,7 @@ def collect(
 
     Returns
     -------
-    dict from n to a dict of arrays, shape (subsets,)
+    dict from n to a dict of arrays, shape (subsets,), or (subsets, 400) for "initial_sharpness"
 
     Raises
     ------
@@ -105,8 +114,10 @@ def collect(
     check_seed(seed)
     result: dict[int, Values] = {}
     for n in sizes:
-        generators = (np.random.default_rng([seed, n, k]) for k in range(subsets))
-        found = [quantities(*dataset.balanced_subset(n, rng)) for rng in generators]
+        found = []
+        for k in range(subsets):
+            X, y = dataset.balanced_subset(n, np.random.default_rng([seed, n, k]))
+            found.append(quantities(X, y, np.random.default_rng([seed, n, k, 1])))
         result[n] = {name: np.array([one[name] for one in found]) for name in found[0]}
         report(f"{dataset.name} n = {n}: {subsets} subsets")
     return result

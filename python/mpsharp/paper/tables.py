@@ -183,6 +183,7 @@ CONTENTS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "gap": ("Gap between the bounds of Theorem 4.6", _by_depth("gap")),
     "initial": ("Lower bound of Theorem 5.6", [("bound", "initial_lower")]),
     "initial-gap": ("Gap of Theorem 5.6", [("gap", "initial_gap")]),
+    "initial-sharpness": ("Sharpness at random starts", [("sharpness", "initial_sharpness")]),
     "converged": ("Lower bound of Theorem 5.7", [("bound", "converged_lower")]),
     "converged-gap": ("Gap of Theorem 5.7", [("gap", "converged_gap")]),
     "top-eigenvalue": ("Largest eigenvalue of the data's second moments", [("σ₁²/n", "top_eigenvalue")]),
