@@ -107,15 +107,24 @@ def paper(
     out: OutOption = Path("mpsharp-paper"),
     seed: Annotated[int, typer.Option(help="Seed of data, starting points and batches.")] = 0,
     full: Annotated[bool, typer.Option("--full", help="The paper's sizes, where they take longer.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Processes at a time; all cores by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make also what was made before.")] = False,
 ) -> None:
-    """Make figures and tables of the paper: pictures, numbers as CSV, and a manifest that repeats them."""
-    from mpsharp.paper import registry
+    """Make figures and tables of the paper, and a page, index.html, that shows them.
+
+    What was made before, and has not changed, is kept. Exit status: 0, all are there; 1, one failed; 3, none
+    has data.
+    """
+    from mpsharp.paper import gallery, registry
 
     if names == ["list"]:
         print(registry.listing())
         return
-    skipped = registry.produce_all(names, out, full=full, seed=seed, report=print)
-    if skipped and len(skipped) == len(names):
+    outcomes = gallery.make_all(names, out, full=full, seed=seed, jobs=jobs, force=force, report=print)
+    statuses = [outcome.status for outcome in outcomes.values()]
+    if "failed" in statuses:
+        raise SystemExit(1)
+    if set(statuses) == {"skipped"}:
         raise SystemExit(3)
 
 

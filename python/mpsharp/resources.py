@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mpsharp.errors import ResourceError
+from mpsharp.errors import ConfigurationError, ResourceError
 
 if TYPE_CHECKING:
     from mpsharp.formats import Format
@@ -48,7 +48,18 @@ def check_memory(problem: Problem, format: Format, records: int) -> None:
 
 
 def available_cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of cores that this process may use, at most MPSHARP_THREADS where that is set."""
+    import os
+
+    limit = os.environ.get("MPSHARP_THREADS", "")
+    if limit:
+        if not limit.isdecimal() or int(limit) < 1:
+            raise ConfigurationError(f"MPSHARP_THREADS: expected an integer of at least 1, got {limit!r}")
+        return min(int(limit), _cores())
+    return _cores()
+
+
+def _cores() -> int:
     import os
 
     if hasattr(os, "sched_getaffinity"):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mpsharp.datasets import cifar10, digits, speech_commands, svhn
+from mpsharp.datasets import _cache, cifar10, digits, speech_commands, svhn
 from mpsharp.datasets.base import Dataset
 from mpsharp.errors import check_name
 
+_CANDIDATES = {module.NAME: module.CANDIDATES for module in (cifar10, svhn, speech_commands)}
 _LOADERS: dict[str, Callable[[Path | None, bool], Dataset]] = {
     "digits-3-5": digits.load,
     cifar10.NAME: cifar10.load,
@@ -44,4 +45,17 @@ def load(name: str, *, directory: str | Path | None = None, download: bool = Fal
     return _LOADERS[name](None if directory is None else Path(directory), download)
 
 
-__all__ = ["Dataset", "load", "names"]
+def source(name: str, *, directory: str | Path | None = None) -> Path | None:
+    """Return the file or folder that `load` would read; None where there is none, or the data is embedded.
+
+    Raises
+    ------
+    UnknownNameError
+        No such data set.
+    """
+    check_name("data set", name, _LOADERS)
+    folders = _cache.search_path(None if directory is None else Path(directory))
+    return _cache.find(folders, _CANDIDATES.get(name, ()))
+
+
+__all__ = ["Dataset", "load", "names", "source"]

@@ -21,6 +21,7 @@ MD5 = "md5:c58f30108f718f92721af3b95e74349a"
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
 SUBSET = "cifar10_cat_dog.npz"
+CANDIDATES = (FOLDER, ARCHIVE, SUBSET)
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
 CAT, DOG = 3, 5
 
@@ -76,11 +77,10 @@ def load(directory: Path | None = None, download: bool = False) -> Dataset:
     ``images`` (n, 3, 32, 32) uint8 and ``labels`` ±1), in that order.
     """
     folders = _cache.search_path(directory)
-    candidates = [FOLDER, ARCHIVE, SUBSET]
-    source = _cache.find(folders, candidates)
+    source = _cache.find(folders, CANDIDATES)
     if source is None:
         if not download:
-            raise _cache.not_found(NAME, folders, candidates)
+            raise _cache.not_found(NAME, folders, CANDIDATES)
         source = _cache.fetch(URL, MD5, ARCHIVE)
     if source.suffix == ".npz":
         return _cache.read_images(source, NAME, CLASSES)

@@ -31,6 +31,7 @@ ARCHIVE = "speech_commands_v0.02.tar.gz"
 FOLDERS = ("speech_commands_v0.02", "speech_commands_v0.01")
 ARCHIVES = (ARCHIVE, "speech_commands_v0.01.tar.gz")
 SUBSET = "speech_yes_no.npz"
+CANDIDATES = (*FOLDERS, *ARCHIVES, SUBSET)
 WORDS = ("yes", "no")
 LENGTH = RATE  # one second
 _DAMAGE: tuple[type[Exception], ...] = (*_cache.DAMAGE, wave.Error)
@@ -103,11 +104,10 @@ def load(directory: Path | None = None, download: bool = False) -> Dataset:
     (arrays ``waveforms`` (n, 16000) int16 and ``labels`` ±1). The download, v0.02, has 2.4 GB.
     """
     folders = _cache.search_path(directory)
-    candidates = [*FOLDERS, *ARCHIVES, SUBSET]
-    source = _cache.find(folders, candidates)
+    source = _cache.find(folders, CANDIDATES)
     if source is None:
         if not download:
-            raise _cache.not_found(NAME, folders, candidates)
+            raise _cache.not_found(NAME, folders, CANDIDATES)
         source = _cache.fetch(URL, SHA256, ARCHIVE)
     waveforms, labels = _from_subset(source) if source.suffix == ".npz" else _from_original(source)
     return Dataset(NAME, mel_decibels(waveforms / 32768.0)[:, None], labels, WORDS)

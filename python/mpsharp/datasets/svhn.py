@@ -15,6 +15,7 @@ URL = "http://ufldl.stanford.edu/housenumbers/train_32x32.mat"
 MD5 = "md5:e26dedcc434d2e4c54c9b2d4a06d8373"
 ORIGINAL = "train_32x32.mat"
 SUBSET = "svhn_3_5.npz"
+CANDIDATES = (ORIGINAL, SUBSET)
 CLASSES = ("3", "5")
 
 
@@ -44,11 +45,10 @@ def load(directory: Path | None = None, download: bool = False) -> Dataset:
     ``svhn_3_5.npz`` (arrays ``images`` (n, 3, 32, 32) uint8 and ``labels`` ±1). The download has 182 MB.
     """
     folders = _cache.search_path(directory)
-    candidates = [ORIGINAL, SUBSET]
-    source = _cache.find(folders, candidates)
+    source = _cache.find(folders, CANDIDATES)
     if source is None:
         if not download:
-            raise _cache.not_found(NAME, folders, candidates)
+            raise _cache.not_found(NAME, folders, CANDIDATES)
         source = _cache.fetch(URL, MD5, ORIGINAL)
     if source.suffix == ".npz":
         return _cache.read_images(source, NAME, CLASSES)

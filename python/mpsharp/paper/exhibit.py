@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mpsharp._version import versions
 from mpsharp.output import writable_folder
 from mpsharp.paper.files import sha256, write_manifest
+from mpsharp.paper.origin import origin
 
 
 class Make(Protocol):
@@ -57,6 +57,7 @@ class Exhibit:
     data : "synthetic", or the data sets it uses, separated by ", ".
     minutes : roughly, on two cores.
     make : writes its files.
+    group : exhibits of one group share what they compute, and are made one after the other.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Exhibit:
     data: str
     minutes: float
     make: Make
+    group: str = ""
 
     def produce(
         self,
@@ -86,7 +88,7 @@ class Exhibit:
         -------
         dict
             The manifest: what `make` returned, with the hash of every file, and "exhibit", "title",
-            "statement", "data", "status" ("made"), "full", "seed", "versions", "seconds".
+            "statement", "data", "status" ("made"), "seconds", and its `origin`.
 
         Raises
         ------
@@ -101,11 +103,9 @@ class Exhibit:
         manifest = {
             **self.describe(),
             "status": "made",
-            "full": full,
-            "seed": seed,
+            **origin(self.data, full, seed),
             **made,
             "files": {name: sha256(folder / name) for name in made["files"]},
-            "versions": versions(),
             "seconds": time.perf_counter() - started,
         }
         write_manifest(folder, manifest)

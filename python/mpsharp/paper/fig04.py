@@ -31,7 +31,7 @@ STATEMENT = (
     "Sharpness ends higher with larger batches, and, where batches are small, with smaller learning rates. "
     + CHOICES
 )
-DATA = "CIFAR-10"
+DATA = "cifar10-cat-dog"
 MINUTES = 0.5
 
 

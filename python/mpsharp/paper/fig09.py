@@ -20,7 +20,7 @@ STATEMENT = (
     "The imbalance C keeps growing: hardly under GD, and the more the smaller the batch and the larger the "
     "learning rate are. The run's C follows the sum of the changes that Theorem 5.9 expects. " + CHOICES
 )
-DATA = "CIFAR-10"
+DATA = "cifar10-cat-dog"
 MINUTES = 0.5
 
 

@@ -103,7 +103,7 @@ def exhibits() -> list[Exhibit]:
             name=term.name,
             title=term.title,
             statement=f"{term.statement} {CHOICES}",
-            data="CIFAR-10",
+            data="cifar10-cat-dog",
             minutes=0.5,
             make=partial(_make, term),
         )

@@ -58,7 +58,7 @@ class NumberedTable:
     def exhibit(self) -> Exhibit:
         """Describe it for the registry."""
         data = ", ".join(self.data)
-        return Exhibit(self.name, self.title, self.statement, data, self.minutes, self)
+        return Exhibit(self.name, self.title, self.statement, data, self.minutes, self, group="tables")
 
     def __call__(
         self,

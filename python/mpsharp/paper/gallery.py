@@ -1,0 +1,239 @@
+"""Many exhibits: in parallel over processes, resuming, whatever happens to one of them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+from mpsharp.errors import DatasetError, check_name
+from mpsharp.initialization import check_count, check_seed
+from mpsharp.output import writable_folder
+from mpsharp.paper.exhibit import Exhibit
+from mpsharp.paper.files import write_manifest
+from mpsharp.paper.index import write_index
+from mpsharp.paper.origin import finished, origin
+from mpsharp.resources import available_cores
+
+REGISTRY = "mpsharp.paper.registry:EXHIBITS"
+_THREADS = ("MPSHARP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an exhibit.
+
+    Parameters
+    ----------
+    status : "made", "kept" (made before, and nothing has changed), "skipped" (no data) or "failed".
+    seconds : it took, also when it was made before.
+    reason : why it was skipped or failed.
+    """
+
+    status: str
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass
+class _Job:
+    """A process that makes one exhibit, and those that it holds up."""
+
+    name: str
+    rest: list[str]
+    process: SpawnProcess
+    started: float
+    outcome: Outcome | None = None
+
+
+def make_all(
+    names: Sequence[str],
+    out: str | Path,
+    *,
+    full: bool = False,
+    seed: int = 0,
+    jobs: int | None = None,
+    force: bool = False,
+    report: Callable[[str], None] = print,
+    registry: str = REGISTRY,
+) -> dict[str, Outcome]:
+    """Make exhibits, each in a process of its own, and write ``index.html``.
+
+    One that was made before from the same options, code, versions and data, and whose files are unchanged, is
+    kept. One that fails or crashes, or has no data, leaves a manifest that says so; the others go on. The
+    processes share the cores.
+
+    Parameters
+    ----------
+    names : names of exhibits, or ``["all"]``.
+    out : folder to write to.
+    full, seed : as for `mpsharp.paper.exhibit.Exhibit.produce`.
+    jobs : processes at a time; the number of cores by default.
+    force : make also what was made before.
+    report : called with each line of text for the user.
+    registry : where the exhibits are, as ``module:attribute``.
+
+    Returns
+    -------
+    dict from name to Outcome, in the order of `names`
+
+    Raises
+    ------
+    UnknownNameError
+        A name that is no exhibit's; before anything is computed.
+    OutputError
+        `out` cannot be written to; before anything is computed.
+    KeyboardInterrupt
+        Ctrl-C: the processes are ended, and the page is written of what there is.
+    """
+    exhibits = load_registry(registry)
+    wanted = list(exhibits) if list(names) == ["all"] else list(dict.fromkeys(names))
+    for name in wanted:
+        check_name("figure or table", name, exhibits)
+    check_seed(seed)
+    at_once = available_cores() if jobs is None else check_count("jobs", jobs)
+    folder = writable_folder(out)
+    outcomes: dict[str, Outcome] = {}
+    for name in wanted:
+        manifest = None if force else finished(folder, name, origin(exhibits[name].data, full, seed))
+        if manifest is not None:
+            outcomes[name] = Outcome("kept", manifest["seconds"])
+            report(f"{name}: kept, as made before")
+    queues = _queues([exhibits[name] for name in wanted if name not in outcomes])
+    try:
+        with closing(_run(queues, at_once, (registry, folder, full, seed), report)) as ended:
+            for name, outcome in ended:
+                outcomes[name] = outcome
+                _note(folder, exhibits[name], outcome, report)
+    finally:
+        page = write_index(folder, list(exhibits.values()))
+        report(f"page: {page}")
+    return {name: outcomes[name] for name in wanted}
+
+
+def load_registry(place: str) -> Mapping[str, Exhibit]:
+    """Return the exhibits at ``module:attribute``."""
+    module, _, attribute = place.partition(":")
+    exhibits: Mapping[str, Exhibit] = getattr(importlib.import_module(module), attribute)
+    return exhibits
+
+
+def _queues(exhibits: Sequence[Exhibit]) -> list[list[str]]:
+    """Exhibits of one group in one queue, the others alone; the longest first."""
+    groups: dict[str, list[Exhibit]] = {}
+    for exhibit in exhibits:
+        groups.setdefault(exhibit.group or f"alone: {exhibit.name}", []).append(exhibit)
+    by_length = sorted(groups.values(), key=lambda group: -sum(one.minutes for one in group))
+    return [[one.name for one in group] for group in by_length]
+
+
+def _run(
+    queues: list[list[str]], at_once: int, task: tuple[str, Path, bool, int], report: Callable[[str], None]
+) -> Generator[tuple[str, Outcome], None, None]:
+    """Yield exhibits as they end. No pool: a process that crashes must take no other with it."""
+    threads = max(1, available_cores() // max(1, min(at_once, len(queues))))
+    live: dict[Connection, _Job] = {}
+    try:
+        while queues or live:
+            while queues and len(live) < at_once:
+                name, *rest = queues.pop(0)
+                _start(live, name, rest, task, threads)
+            for receiver in connection.wait(list(live)):
+                assert isinstance(receiver, Connection)
+                job = live[receiver]
+                try:
+                    kind, text = receiver.recv()
+                except (EOFError, OSError):
+                    receiver.close()
+                    del live[receiver]
+                    job.process.join()
+                    yield job.name, job.outcome or _crashed(job)
+                    if job.rest:
+                        queues.insert(0, job.rest)
+                    continue
+                if kind == "line":
+                    report(text)
+                else:
+                    job.outcome = Outcome(kind, time.perf_counter() - job.started, text)
+    finally:
+        for receiver, job in live.items():
+            job.process.terminate()
+            job.process.join()
+            receiver.close()
+
+
+def _start(
+    live: dict[Connection, _Job],
+    name: str,
+    rest: list[str],
+    task: tuple[str, Path, bool, int],
+    threads: int,
+) -> None:
+    receiver, sender = get_context("spawn").Pipe(duplex=False)
+    process = get_context("spawn").Process(target=_work, args=(sender, name, *task), name=name)
+    with _environment({variable: str(threads) for variable in _THREADS}):
+        process.start()
+    sender.close()  # so that the end of the process ends the pipe
+    live[receiver] = _Job(name, rest, process, time.perf_counter())
+
+
+def _work(sender: Connection, name: str, registry: str, folder: Path, full: bool, seed: int) -> None:
+    """Make one exhibit, in a process of its own; Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        exhibit = load_registry(registry)[name]
+        exhibit.produce(
+            folder, full=full, seed=seed, progress=False, report=lambda line: sender.send(("line", line))
+        )
+    except DatasetError as error:
+        sender.send(("skipped", f"{type(error).__name__}: {error}"))
+    except Exception:
+        sender.send(("failed", traceback.format_exc()))
+    else:
+        sender.send(("made", ""))
+    sys.stdout.flush()
+
+
+def _crashed(job: _Job) -> Outcome:
+    code = job.process.exitcode
+    how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+    return Outcome("failed", time.perf_counter() - job.started, f"its process ended by {how}")
+
+
+def _note(folder: Path, exhibit: Exhibit, outcome: Outcome, report: Callable[[str], None]) -> None:
+    if outcome.status == "made":
+        report(f"{exhibit.name}: made ({outcome.seconds:.0f} s)")
+        return
+    manifest: dict[str, Any] = {**exhibit.describe(), "status": outcome.status, "reason": outcome.reason}
+    write_manifest(folder, {**manifest, "seconds": outcome.seconds})
+    what = "skipped: no data" if outcome.status == "skipped" else "failed"
+    report(f"{exhibit.name}: {what} ({outcome.reason.strip()})")
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for a process that is started inside, as they were afterwards.
+
+    NumPy's linear algebra reads its number of threads when it is loaded, so nothing later can tell it.
+    """
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,186 @@
+"""The gallery: parallel, resumed, and whole whatever happens to one exhibit."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import gallery_cases
+from mpsharp.errors import ConfigurationError, OutputError, UnknownNameError
+from mpsharp.paper import gallery, index, origin, registry
+
+CASES = "gallery_cases:EXHIBITS"
+
+
+def make(names, out, **options):
+    lines = []
+    outcomes = gallery.make_all(names, out, registry=CASES, report=lines.append, **options)
+    return {name: outcome.status for name, outcome in outcomes.items()}, lines
+
+
+def times(out, name):
+    """How often an exhibit was made."""
+    return len((out / f"{name}.log").read_text().splitlines())
+
+
+def test_failures_and_crashes_stay_alone_and_a_second_call_resumes(tmp_path):
+    names = ["one", "fails", "crashes", "absent", "two", "three"]
+    first, lines = make(names, tmp_path, jobs=2, seed=3)
+    assert first == {
+        "one": "made",
+        "fails": "failed",
+        "crashes": "failed",
+        "absent": "skipped",
+        "two": "made",
+        "three": "made",
+    }
+    assert "one: a line" in lines
+    assert any("absent: skipped: no data (DatasetError: moon-rocks" in line for line in lines)
+    assert (tmp_path / "one.txt").read_text() == "seed 3, full False"
+    crashed = json.loads((tmp_path / "crashes.json").read_text())
+    assert (crashed["status"], crashed["reason"]) == (
+        "failed",
+        f"its process ended by signal {signal.SIGABRT}",
+    )
+    assert "on <purpose>" in json.loads((tmp_path / "fails.json").read_text())["reason"]
+
+    (tmp_path / "two.txt").write_text("altered")
+    second, _ = make(names, tmp_path, jobs=2, seed=3)
+    assert second == {**first, "one": "kept", "three": "kept"}
+    assert [times(tmp_path, name) for name in names] == [1, 2, 2, 2, 2, 1]
+    assert (tmp_path / "two.txt").read_text() == "seed 3, full False"
+
+    assert make(["one"], tmp_path, seed=3, force=True)[0] == {"one": "made"}
+    assert make(["one"], tmp_path, seed=4)[0] == {"one": "made"}
+    assert times(tmp_path, "one") == 3
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("<section") == len(gallery_cases.EXHIBITS)
+
+
+@pytest.mark.parametrize("damage", ["code", "no file", "no manifest", "half a manifest", "a list"])
+def test_what_is_not_kept(tmp_path, monkeypatch, damage):
+    case = gallery_cases.EXHIBITS["one"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    case.produce(tmp_path)
+    expected = origin.origin(case.data, False, 0)
+    assert origin.finished(tmp_path, "one", expected)["seconds"] > 0
+    if damage == "code":
+        expected = {**expected, "code": "another"}
+    elif damage == "no file":
+        (tmp_path / "one.txt").unlink()
+    elif damage == "no manifest":
+        (tmp_path / "one.json").unlink()
+    elif damage == "half a manifest":
+        (tmp_path / "one.json").write_bytes((tmp_path / "one.json").read_bytes()[:99])
+    else:
+        (tmp_path / "one.json").write_text("[1, 2]")
+    assert origin.finished(tmp_path, "one", expected) is None
+
+
+def test_data_that_appears_is_another_origin(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPSHARP_CACHE", str(tmp_path))
+    monkeypatch.setenv("MPSHARP_DATA", str(tmp_path))
+    before = origin.origin("svhn-3-5, synthetic", False, 0)
+    assert before["sources"] == {"svhn-3-5": None}
+    (tmp_path / "svhn_3_5.npz").write_bytes(b"12345")
+    after = origin.origin("svhn-3-5, synthetic", False, 0)
+    assert after["sources"] == {"svhn-3-5": {"name": "svhn_3_5.npz", "bytes": 5}}
+
+
+def test_mistakes_before_any_work(tmp_path):
+    with pytest.raises(UnknownNameError, match="fig30"):
+        gallery.make_all(["fig06", "fig30"], tmp_path / "out")
+    with pytest.raises(ConfigurationError, match="jobs"):
+        gallery.make_all(["fig06"], tmp_path / "out", jobs=0)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="expected a folder to write to"):
+        gallery.make_all(["all"], tmp_path / "file")
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a page refers to, and checks that its tags are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.references, self.text = [], [], ""
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+        self.references += [value for key, value in attributes if key in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_shows_everything_and_needs_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    gallery_cases.EXHIBITS["one"].produce(tmp_path)
+    (tmp_path / "fig28_summary.csv").write_text("run,status,last\n64 bits,completed,0.123456789012\n")
+    (tmp_path / "fig28.png").write_bytes(b"")
+    manifest = {
+        "status": "made",
+        "seconds": 12.0,
+        "seed": 7,
+        "files": {"fig28.png": "", "fig28_summary.csv": ""},
+    }
+    (tmp_path / "fig28.json").write_text(json.dumps(manifest))
+    (tmp_path / "fig29.json").write_text(json.dumps({"status": "skipped", "reason": "no <cats>"}))
+    exhibits = [gallery_cases.EXHIBITS["one"], *registry.EXHIBITS.values()]
+    page = Page()
+    page.feed(index.write_index(tmp_path, exhibits).read_text())
+    assert page.open == []
+    for exhibit in exhibits:
+        assert exhibit.title in page.text
+        assert exhibit.statement in page.text
+    for text in ("Q<", "1.5(0.1)", "64 bits", "0.123457", "12 s", "seed 7", "skipped: no data", "no <cats>"):
+        assert text in page.text
+    files = {name for name in page.references if not name.startswith("#")}
+    assert files == {"one.txt", "one.json", "fig28.png", "fig28_summary.csv", "fig28.json"}
+    assert all((tmp_path / name).exists() for name in files)
+    assert all(f"#{exhibit.name}" in page.references for exhibit in exhibits)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_ends_the_processes_and_keeps_what_there_is(tmp_path):
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from mpsharp.paper import gallery\n"
+        "if __name__ == '__main__':\n"
+        f"    gallery.make_all(['three', 'hangs'], {str(tmp_path)!r}, registry={CASES!r}, jobs=1)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    tests = str(Path(gallery_cases.__file__).parent)
+    running = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": tests},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "hangs.log").exists():
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    out, errors = running.communicate(timeout=60)  # its child held the pipes open if it still ran
+    assert running.returncode != 0
+    assert "KeyboardInterrupt" in errors
+    assert "three: made" in out
+    assert (tmp_path / "index.html").exists()
+    assert json.loads((tmp_path / "three.json").read_text())["status"] == "made"
+    assert not (tmp_path / "hangs.json").exists()
