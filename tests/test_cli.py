@@ -43,6 +43,18 @@ def test_run_writes_a_trajectory_that_its_options_explain(tmp_path):
     assert run.config["arithmetic"] == "sequential"
 
 
+def test_run_with_gradient_flow(tmp_path):
+    done = mpsharp_command(
+        *("run", "--bits", "float64", "--n", "8", "--optimizer", "flow", "--steps", "4", "--out", "o"),
+        *("--tolerance", "1e-6"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    run = mpsharp.load(tmp_path / "o" / "trajectory")
+    assert run.config["optimizer"] == {"name": "GradientFlow", "rule": "controlled", "tolerance": 1e-6}
+    assert run.stability_limit is None
+
+
 def test_run_with_sgd(tmp_path):
     done = mpsharp_command(
         *("run", "--bits", "float64", "--n", "8", "--optimizer", "sgd", "--batch-size", "3", "--steps", "4"),
@@ -63,6 +75,8 @@ def test_run_with_sgd(tmp_path):
     [
         (["run", "--optimizer", "sgd"], "--batch-size"),
         (["run", "--batch-size", "3"], "--optimizer sgd"),
+        (["run", "--tolerance", "1e-9"], "--optimizer flow"),
+        (["run", "--optimizer", "flow", "--step-size", "1"], "--step-size"),
         (["run", "--bits", "1"], "PrecisionError: bits"),
         (["run", "--depth", "1"], "depth: expected an integer of at least 2, got 1"),
         (["run", "--step-size", "-1"], "step_size"),

@@ -59,3 +59,25 @@ def test_bad_scales(bad):
 def test_bad_width():
     with pytest.raises(ConfigurationError, match="n_features: expected an integer of at least 1, got 0"):
         initialization.pytorch_default(0, 2, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4)])
+@pytest.mark.parametrize("depth", [2, 4])
+def test_balanced(shape, depth):
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((shape[0], 3)) @ rng.standard_normal((3, shape[1]))  # rank 3
+    u, v = initialization.balanced(X, depth, rng, norm=0.3)
+    assert v.tolist() == [0.3] * (depth - 1)
+    projected = np.linalg.pinv(X) @ (X @ u)
+    # All of u is in the row space; errors of the pseudo-inverse and of the norm.
+    assert np.abs(projected - u).max() < 1e-13
+    assert abs(np.linalg.norm(u) - 0.3) < 1e-15
+
+
+@pytest.mark.parametrize(
+    "arguments", [(np.zeros((2, 2)), 2), (np.ones(3), 2), (np.eye(2), 1), (np.eye(2), 2, {"norm": 0.0})]
+)
+def test_bad_arguments_of_balanced(arguments):
+    X, depth, options = (*arguments, {})[:3]
+    with pytest.raises(ConfigurationError):
+        initialization.balanced(X, depth, np.random.default_rng(0), **options)

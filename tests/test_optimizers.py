@@ -1,4 +1,4 @@
-"""GD and SGD: what they accept, and what they write down."""
+"""GD, SGD and GradientFlow: what they accept, and what they write down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mpsharp.errors import ConfigurationError, UnknownNameError
 from mpsharp.exact import ExactArray
-from mpsharp.optimizers import GD, SGD, from_config
+from mpsharp.optimizers import GD, SGD, GradientFlow, from_config
 
 STEP_SIZES = [0.1, np.float64(0.1), "0.1", " 2e-3 ", "1/8", 3, Fraction(3, 40), Decimal("0.7"), "1e-400"]
 
@@ -82,7 +82,9 @@ def test_step_size_far_outside_any_use():
 
 
 def test_unknown_optimizer():
-    with pytest.raises(UnknownNameError, match=r"optimizer: expected one of 'GD', 'SGD'; got 'Adam'"):
+    with pytest.raises(
+        UnknownNameError, match=r"optimizer: expected one of 'GD', 'SGD', 'GradientFlow'; got 'Adam'"
+    ):
         from_config({"name": "Adam", "step_size": 0.1})
 
 
@@ -111,3 +113,54 @@ def test_bad_arguments_of_sgd(arguments, text):
 def test_a_config_with_wrong_arguments():
     with pytest.raises(ConfigurationError, match="expected the config of one"):
         from_config({"name": "GD", "step_size": 0.1, "batch_size": 3})
+
+
+FLOWS = [
+    GradientFlow(),
+    GradientFlow(tolerance=1e-12, first_step=0.5, max_step=2),
+    GradientFlow(rule="paper"),
+    GradientFlow(rule="paper", safety=0.5),
+    GradientFlow(rule="fixed", step_size=0.25),
+]
+
+
+@pytest.mark.parametrize("optimizer", FLOWS)
+def test_config_of_gradient_flow(optimizer):
+    assert from_config(json.loads(json.dumps(optimizer.config()))) == optimizer
+    assert optimizer.stability_limit is None
+
+
+def test_the_paper_rule_has_a_safety_of_one():
+    assert GradientFlow(rule="paper") == GradientFlow(rule="paper", safety=1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            {"rule": "adaptive"},
+            "unknown rule: expected one of 'controlled', 'paper', 'fixed'; got 'adaptive'",
+        ),
+        ({"safety": 1.0}, "safety: expected none with rule 'controlled', got 1.0"),
+        ({"rule": "paper", "tolerance": 1e-9}, "tolerance: expected none with rule 'paper'"),
+        ({"rule": "fixed"}, "step_size: expected a number with rule 'fixed', got None"),
+        ({"tolerance": 0.0}, "tolerance"),
+        ({"tolerance": "1e-9"}, "tolerance"),
+        ({"max_step": np.inf}, "max_step"),
+        ({"first_step": np.nan}, "first_step"),
+    ],
+)
+def test_bad_arguments_of_gradient_flow(arguments, text):
+    with pytest.raises(ConfigurationError, match=text):
+        GradientFlow(**arguments)
+
+
+@pytest.mark.parametrize(("bits", "tolerance"), [(24, 2.0**-16), (53, 1e-10), (5000, 1e-10)])
+def test_default_tolerance(bits, tolerance):
+    assert GradientFlow().tolerance_at(bits) == tolerance
+
+
+def test_a_tolerance_far_below_float64():
+    assert GradientFlow(tolerance=1e-290).tolerance_at(1000) == 1e-290
+    with pytest.raises(ConfigurationError, match="at least 2\\^-100"):
+        GradientFlow(tolerance=1e-40).tolerance_at(100)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpsharp import Comparison, OutputError, UnknownNameError, plotting
+import mpsharp
+from mpsharp import Comparison, GradientFlow, OutputError, Problem, UnknownNameError, plotting
 from synthetic import trajectory
 
 
@@ -193,3 +194,15 @@ def test_colours_differ_in_grey(count):
 def test_titles_say_what_was_run():
     figure = trajectory([1], [1]).plot()
     assert figure.get_axes()[0].get_title() == "explicit: n = 1, d = 1, depth 3, step size 0.5"
+
+
+def test_gradient_flow_has_no_limit_to_draw(tmp_path):
+    problem = Problem(X=[[1.0]], y=[1.0], u=[0.5], v=[1.0], optimizer=GradientFlow(), steps=5)
+    run = mpsharp.run(problem, bits=60)
+    figure = run.plot(tmp_path / "a.png")
+    below = figure.get_axes()[1]
+    assert [line.get_label() for line in below.get_lines()] == ["60 bits"]
+    assert "gradient flow" in figure.get_axes()[0].get_title()
+    assert run.summary()["peak_ratio"] is None
+    assert run.step_size is None
+    assert "stability_limit" not in run.to_xarray().attrs

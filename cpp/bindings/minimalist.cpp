@@ -12,6 +12,7 @@
 #include "bindings.hpp"
 #include "data.hpp"
 #include "mpsharp/error.hpp"
+#include "mpsharp/flow.hpp"
 #include "mpsharp/models/moments.hpp"
 #include "mpsharp/spectrum/gram.hpp"
 #include "mpsharp/steppers.hpp"
@@ -56,6 +57,8 @@ const char* stop_name(Stop stop) {
       return "converged";
     case Stop::diverged:
       return "diverged";
+    case Stop::stationary:
+      return "stationary";
     case Stop::none:
       break;
   }
@@ -250,6 +253,36 @@ void register_minimalist(py::module_& m) {
                              [](const GradientDescent& run) { return as_vector(run.loss()); })
       .def_property_readonly("u", [](const GradientDescent& run) { return Vector(run.u()); })
       .def_property_readonly("v", [](const GradientDescent& run) { return Vector(run.v()); });
+
+  py::class_<GradientFlow>(m, "GradientFlow", "Gradient flow of the minimalist model.")
+      .def(py::init([](std::shared_ptr<Minimalist> model, const Vector& u, const Vector& v,
+                       double tolerance, double max_step, double first_step) {
+             return without_gil([&](const Poll& poll) {
+               return std::make_unique<GradientFlow>(std::move(model), u, v, tolerance, max_step,
+                                                     first_step, poll);
+             });
+           }),
+           py::arg("model"), py::arg("u"), py::arg("v"), py::arg("tolerance"), py::arg("max_step"),
+           py::arg("first_step"))
+      .def("hold", &GradientFlow::hold, py::arg("step_size"),
+           "From now on all steps have this size and are accepted.")
+      .def(
+          "advance",
+          [](GradientFlow& run, long steps, double ceiling, const Vector* stop_loss) {
+            const std::optional<Mpfr> limit = optional_scalar(stop_loss, "stop_loss");
+            return without_gil([&](const Poll& poll) {
+              return stop_name(run.advance(steps, ceiling, limit, poll));
+            });
+          },
+          py::arg("steps"), py::arg("ceiling"), py::arg("stop_loss"),
+          "Up to `steps` steps; the reason to stop: '', 'converged', 'diverged' or 'stationary'.")
+      .def_property_readonly("step", &GradientFlow::step)
+      .def_property_readonly("rejected", &GradientFlow::rejected)
+      .def_property_readonly("flow_time", &GradientFlow::flow_time)
+      .def_property_readonly("step_size", &GradientFlow::step_size)
+      .def_property_readonly("loss", [](const GradientFlow& run) { return as_vector(run.loss()); })
+      .def_property_readonly("u", [](const GradientFlow& run) { return Vector(run.u()); })
+      .def_property_readonly("v", [](const GradientFlow& run) { return Vector(run.v()); });
 
   py::class_<StochasticGradientDescent>(m, "StochasticGradientDescent",
                                         "Stochastic gradient descent of the minimalist model.")

@@ -21,7 +21,7 @@ from mpsharp.errors import (
 )
 from mpsharp.exact import ExactArray
 from mpsharp.formats import Format
-from mpsharp.optimizers import GD, SGD
+from mpsharp.optimizers import GD, SGD, GradientFlow
 from mpsharp.problems import Problem
 from mpsharp.store import load
 from mpsharp.theory import blowup_bits, catapult_step, precision_horizon
@@ -37,6 +37,7 @@ __all__ = [
     "DatasetError",
     "ExactArray",
     "Format",
+    "GradientFlow",
     "Interrupted",
     "MpsharpError",
     "NonFiniteError",

@@ -19,6 +19,7 @@ class Method(StrEnum):
 
     GD = "gd"
     SGD = "sgd"
+    FLOW = "flow"
 
 
 class Data(StrEnum):
@@ -65,9 +66,9 @@ class DataOptions:
 class TrainingOptions:
     """How to train."""
 
-    step_size: Annotated[str | None, Option(help="Step size; by default it follows from --limit-ratio.")] = (
-        None
-    )
+    step_size: Annotated[
+        str | None, Option(help="Step size of GD and SGD; by default it follows from --limit-ratio.")
+    ] = None
     limit_ratio: Annotated[
         float | None,
         Option(
@@ -77,6 +78,8 @@ class TrainingOptions:
     optimizer: Annotated[Method, Option(help="What trains.")] = Method.GD
     batch_size: Annotated[int | None, Option(help="Rows of a batch of SGD.")] = None
     sampling: Annotated[str, Option(help="Batches of SGD: reshuffle or uniform.")] = "reshuffle"
+    flow_rule: Annotated[str, Option(help="Step sizes of gradient flow: controlled or paper.")] = "controlled"
+    tolerance: Annotated[float | None, Option(help="Error of a step of gradient flow, relative.")] = None
     steps: Annotated[int | None, Option(help="Steps at most; the problem's own number by default.")] = None
     record_every: Annotated[int, Option(help="Record every that many steps.")] = 1
     stop_loss: Annotated[str | None, Option(help="Converged once the loss is at most this, e.g. 1e-400.")] = (
@@ -120,10 +123,18 @@ class TrainingOptions:
     def _optimizer(self, problem: Problem) -> Optimizer | None:
         """Return the optimiser asked for, None for the problem's own."""
         from mpsharp.errors import ConfigurationError
-        from mpsharp.optimizers import GD, SGD
+        from mpsharp.optimizers import GD, SGD, GradientFlow
 
         if self.batch_size is not None and self.optimizer is not Method.SGD:
             raise ConfigurationError(f"--batch-size: expected --optimizer sgd, got {self.optimizer.value}")
+        if self.optimizer is Method.FLOW:
+            if self.step_size is not None:
+                raise ConfigurationError("--step-size: expected none with --optimizer flow, which chooses it")
+            return GradientFlow(self.flow_rule, tolerance=self.tolerance)
+        if self.tolerance is not None or self.flow_rule != "controlled":
+            raise ConfigurationError(
+                f"--tolerance, --flow-rule: expected --optimizer flow, got {self.optimizer.value}"
+            )
         if self.optimizer is Method.GD:
             return None if self.step_size is None else GD(self.step_size)
         if self.batch_size is None:

@@ -63,3 +63,38 @@ def alpha_beta(
     check_positive("beta", beta)
     u = alpha * rng.standard_normal(check_count("n_features", n_features))
     return u, beta * rng.standard_normal(check_depth(depth) - 1)
+
+
+def balanced(X: npt.ArrayLike, depth: int, rng: np.random.Generator, *, norm: float = 0.5) -> Parameters:
+    """Draw a balanced start (Assumption 4.5): ‖Πu‖ = v_l = norm for every l, u in the row space of X.
+
+    u has a uniformly random direction in the row space, drawn as normal coefficients of the right
+    singular vectors; v is constant. The layers are balanced up to the rounding errors of float64.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_samples, n_features)
+        Not zero.
+    depth : D ≥ 2.
+    rng : draws one number for each rank of X.
+    norm : above 0.
+
+    Returns
+    -------
+    u : float64 array, shape (n_features,)
+    v : float64 array, shape (depth - 1,)
+
+    Raises
+    ------
+    ConfigurationError
+        X is zero or not a matrix, or another argument out of range.
+    """
+    check_positive("norm", norm)
+    matrix = np.asarray(X, dtype=np.float64)
+    if matrix.ndim != 2 or not matrix.any():
+        raise ConfigurationError(f"X: expected a matrix other than zero, got shape {matrix.shape}")
+    _, sigma, right = np.linalg.svd(matrix, full_matrices=False)
+    rank = int(np.sum(sigma > max(matrix.shape) * 2.0**-52 * sigma[0]))
+    coefficients = rng.standard_normal(rank)
+    u = coefficients @ right[:rank]
+    return norm * (u / np.linalg.norm(u)), np.full(check_depth(depth) - 1, float(norm))

@@ -108,6 +108,10 @@ def _register(*records: Record, **options: Any) -> Callable[[Any], Any]:
     return enter
 
 
+# What gradient flow records whatever is asked for.
+RECORDS["flow_time"] = Record("flow_time", "step_size")
+
+
 # --- the registry -----------------------------------------------------------------------------------
 
 

@@ -32,7 +32,7 @@ class Drawable(Protocol):
     @property
     def sharpness(self) -> npt.NDArray[np.float64]: ...  # noqa: D102
     @property
-    def stability_limit(self) -> float: ...  # noqa: D102
+    def stability_limit(self) -> float | None: ...  # noqa: D102
     @property
     def catapult_record(self) -> int | None: ...  # noqa: D102
     @property
@@ -128,9 +128,12 @@ def draw_loss(axes: Axes, runs: Mapping[str, Drawable]) -> None:
 
 
 def draw_sharpness(axes: Axes, runs: Mapping[str, Drawable]) -> None:
-    """Draw sharpness against the step with the stability limit; scaled to the curves before they blow up."""
-    limit = max(run.stability_limit for run in runs.values())
-    top = limit
+    """Draw sharpness against the step with the stability limit; scaled to the curves before they blow up.
+
+    Gradient flow has no limit, so none is drawn.
+    """
+    limits = [run.stability_limit for run in runs.values() if run.stability_limit is not None]
+    top = max(limits, default=0.0)
     for (label, run), colour, style in zip(runs.items(), colours(len(runs)), _styles(len(runs)), strict=True):
         _draw_line(axes, run, run.sharpness, color=colour, label=label, **style)
         _mark_events(axes, run, run.sharpness, colour)
@@ -140,11 +143,12 @@ def draw_sharpness(axes: Axes, runs: Mapping[str, Drawable]) -> None:
         if end is not None and np.isfinite(run.sharpness[end]):
             highest = max(highest, min(float(run.sharpness[end]), 1.5 * highest))  # room for the mark
         top = max(top, highest)
-    axes.axhline(limit, color=LIMIT_COLOUR, linestyle="--", linewidth=1, label="2 / step size")
+    if limits:
+        axes.axhline(max(limits), color=LIMIT_COLOUR, linestyle="--", linewidth=1, label="2 / step size")
     for mark, meaning in (("o", "catapult"), ("X", "diverged")):
         if any(_events(run)[mark] is not None for run in runs.values()):
             axes.plot([], [], mark, color=LIMIT_COLOUR, markeredgecolor="white", label=meaning)
-    axes.set_ylim(0, 1.15 * top)
+    axes.set_ylim(0, 1.15 * top or 1.0)
     axes.set_ylabel("sharpness (1 / step size)")
 
 
@@ -250,9 +254,11 @@ def describe(run: Trajectory) -> str:
     problem = run.config["problem"]
     problem = problem.get("of", problem)
     name = problem.get("dataset", problem["name"])
+    how = "gradient flow" if run.step_size is None else f"step size {run.step_size:.4g}"
+    if run.config["optimizer"]["name"] == "SGD":
+        how += f", batches of {run.config['optimizer']['batch_size']}"
     return (
-        f"{name}: n = {run.problem.n_samples}, d = {run.problem.n_features}, "
-        f"depth {run.problem.depth}, step size {run.step_size:.4g}"
+        f"{name}: n = {run.problem.n_samples}, d = {run.problem.n_features}, depth {run.problem.depth}, {how}"
     )
 
 

@@ -36,7 +36,7 @@ class Problem:
         The other layers at the start.
     depth : int, optional
         D ≥ 2; len(v) + 1 by default.
-    optimizer : GD or SGD, optional
+    optimizer : GD, SGD or GradientFlow, optional
         What `mpsharp.run` uses when it is given none.
     steps : int, optional
         How many steps `mpsharp.run` makes when it is not told.

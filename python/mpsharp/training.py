@@ -20,7 +20,7 @@ from mpsharp.exact import ExactArray, exact_decimal
 from mpsharp.formats import Format, FormatLike
 from mpsharp.initialization import check_count
 from mpsharp.observables import DEFAULT_OBSERVABLES, Observable, resolve
-from mpsharp.optimizers import SGD, Optimizer, check_optimizer
+from mpsharp.optimizers import SGD, GradientFlow, Optimizer, check_optimizer
 from mpsharp.problems import Problem
 from mpsharp.progress import Progress
 from mpsharp.resources import check_memory
@@ -65,7 +65,7 @@ def run(
         Significand bits of MPFR arithmetic, 2 … 100,000. 53 if neither bits nor format is given.
     format : Format, int or str, optional
         A Format; or "float32" or "float64", NumPy's own arithmetic. Not together with `bits`.
-    optimizer : GD or SGD, optional
+    optimizer : GD, SGD or GradientFlow, optional
         The problem's own by default.
     steps : int, optional
         How many steps at most; the problem's own number by default.
@@ -99,7 +99,8 @@ def run(
     -------
     Trajectory
         Its `status` tells how it ended: "completed", "converged" (loss ≤ stop_loss) or "diverged"
-        (loss not finite, or above 1e8 · max(L₀, 1)). Divergence is a result, not an error.
+        (loss not finite, or above 1e8 · max(L₀, 1)), or for gradient flow "stationary" (θ no longer
+        changes). Divergence is a result, not an error.
 
     Raises
     ------
@@ -136,6 +137,8 @@ def run(
     if optimizer is None:
         raise ConfigurationError("optimizer: expected one, for example GD(step_size=0.05), got None")
     check_optimizer(optimizer)
+    if isinstance(optimizer, GradientFlow):
+        optimizer.tolerance_at(chosen.bits)
     batches = Batches(optimizer, problem.n_samples, seed) if isinstance(optimizer, SGD) else None
     steps = problem.steps if steps is None else steps
     if steps is None:

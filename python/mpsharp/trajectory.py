@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T", bound=np.generic)
 
 NEEDED = "record of this run (see observables= of run)"
-STATUSES = ("completed", "converged", "diverged", "interrupted")
+STATUSES = ("completed", "converged", "diverged", "stationary", "interrupted")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -61,7 +62,8 @@ class Trajectory:
         fewer entries, and `parameters` leads back.
     status : str
         "completed": all steps were done; "converged": the loss reached `stop_loss`; "diverged": the loss
-        was not finite or exceeded 1e8·max(L₀, 1); "interrupted": Ctrl-C.
+        was not finite or exceeded 1e8·max(L₀, 1); "stationary": gradient flow came to rest, θ no longer
+        changes at this precision; "interrupted": Ctrl-C.
     status_step : int
         The step at which `status` was decided.
     seconds : float
@@ -153,6 +155,34 @@ class Trajectory:
         """Layer imbalance ‖Πu‖² − v_l² (Definition 4.2), shape (records, depth - 1)."""
         return self["imbalance"]
 
+    @cached_property
+    def imbalance_drift(self) -> npt.NDArray[np.float64]:
+        """Largest change of the layer imbalance since the start, shape (records,).
+
+        ``max_l |C_l(t) − C_l(0)|``, the difference taken exactly. Zero along the exact gradient flow
+        (Lemma 5.2), so with `GradientFlow` it shows how well the flow was integrated.
+
+        Raises
+        ------
+        UnknownNameError : the imbalance was not recorded.
+        """
+        check_name(NEEDED, "imbalance", self.records)
+        values = self.records["imbalance"].to_gmpy2()
+        wide = gmpy2.context(
+            precision=2 * self.records["imbalance"].bits, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max()
+        )
+        changes = [
+            [abs(float(wide.sub(a, b))) for a, b in zip(row, values[0], strict=True)] for row in values
+        ]
+        return _frozen(np.array(changes).max(axis=1))
+
+    @cached_property
+    def flow_time(self) -> npt.NDArray[np.float64]:
+        """Sum of the step sizes up to each recorded step, shape (records,): η·step for GD and SGD."""
+        if "flow_time" in self.records:
+            return self["flow_time"]
+        return _frozen(self.step.astype(np.float64) * float(self._exact_step_size or 0))
+
     def exact(self, name: str) -> Any:
         """Return a record, or the final "u" or "v", as gmpy2.mpfr numbers with every bit.
 
@@ -187,23 +217,31 @@ class Trajectory:
     # The edge of stability --------------------------------------------------------------------------
 
     @cached_property
-    def _exact_step_size(self) -> Fraction:
-        asked = self.config["optimizer"]["step_size"]
+    def _exact_step_size(self) -> Fraction | None:
+        optimizer = self.config["optimizer"]
+        if optimizer["name"] == "GradientFlow":
+            return None
+        asked = optimizer["step_size"]
         rounded = ExactArray.from_any([asked], self.format.bits).to_gmpy2()[0]
         return Fraction(*map(int, rounded.as_integer_ratio()))
 
     @property
-    def step_size(self) -> float:
-        """Step size η as the run used it: rounded to `format`, then to float64."""
-        return float(self._exact_step_size)
+    def step_size(self) -> float | None:
+        """Step size η as the run used it: rounded to `format`, then to float64; None for gradient flow."""
+        return None if self._exact_step_size is None else float(self._exact_step_size)
 
     @property
-    def stability_limit(self) -> float:
-        """2/η, unit 1/step_size: gradient descent is unstable where the sharpness exceeds it."""
-        return float(2 / self._exact_step_size)
+    def stability_limit(self) -> float | None:
+        """2/η, unit 1/step_size: gradient descent is unstable where the sharpness exceeds it.
+
+        None for gradient flow, which is stable everywhere.
+        """
+        return None if self._exact_step_size is None else float(2 / self._exact_step_size)
 
     @cached_property
     def _first_unstable_record(self) -> int | None:
+        if self._exact_step_size is None:
+            return None
         limit = gmpy2.mpq(2 / self._exact_step_size)
         return next((i for i, value in enumerate(self.exact("sharpness")) if value > limit), None)
 
@@ -268,7 +306,7 @@ class Trajectory:
             the sharpness is None where that was not recorded.
         """
         seen = "sharpness" in self
-        ratio = self.sharpness / self.stability_limit if seen else np.empty(0)
+        ratio = self.sharpness / (self.stability_limit or math.nan) if seen else np.empty(0)
         finite = ratio[np.isfinite(ratio)]
         record = self.catapult_record
         return {
@@ -319,17 +357,18 @@ class Trajectory:
         """
         from mpsharp.theory import PrecisionLaw, top_losses
 
-        if self.config["optimizer"]["name"] != "GD":
+        step_size = self.step_size
+        if self.config["optimizer"]["name"] != "GD" or step_size is None:
             raise ConfigurationError(f"precision_law: expected a run of GD, got {self.config['optimizer']}")
         if self.step[0] != 0 or np.any(np.diff(self.step) != 1):
             raise ConfigurationError("precision_law: expected a record of every step (record_every=1)")
         problem = self.problem
         sizes = top_losses(
-            problem.X, problem.y, problem.u, problem.v, self.step_size, coordinates=self.config["coordinates"]
+            problem.X, problem.y, problem.u, problem.v, step_size, coordinates=self.config["coordinates"]
         )
         return PrecisionLaw(
             sharpness=self.sharpness,
-            step_size=self.step_size,
+            step_size=step_size,
             loss=self.records["loss"],
             start_loss=sizes.start,
             noise_loss=sizes.noise,
@@ -428,7 +467,7 @@ class Trajectory:
         summary = {name: value for name, value in self.summary().items() if value is not None}
         dataset.attrs = {
             **summary,
-            "stability_limit": self.stability_limit,
+            **({} if self.stability_limit is None else {"stability_limit": self.stability_limit}),
             "config": json.dumps(self.config),
         }
         return dataset

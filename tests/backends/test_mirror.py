@@ -357,7 +357,7 @@ def test_the_mirror_itself_refuses_other_formats_and_optimizers():
     options = {"arithmetic": "exact", "threads": None}
     with pytest.raises(ConfigurationError, match="got 53 bits"):
         backend.start(tiny_problem(), format=Format(bits=53), optimizer=GD(step_size=1.0), **options)
-    with pytest.raises(ConfigurationError, match="expected a GD or SGD, got 'GD'"):
+    with pytest.raises(ConfigurationError, match="expected a GD, SGD or GradientFlow, got 'GD'"):
         backend.start(tiny_problem(), format=Format.parse("float64"), optimizer="GD", **options)
 
 

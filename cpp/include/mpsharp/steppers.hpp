@@ -13,9 +13,10 @@ class LaneDescent;
 
 /// Why a call of a stepper's `advance` came back.
 enum class Stop {
-  none,       ///< every step asked for was made
-  converged,  ///< loss <= stop_loss
-  diverged,   ///< loss not finite, or above the ceiling
+  none,        ///< every step asked for was made
+  converged,   ///< loss <= stop_loss
+  diverged,    ///< loss not finite, or above the ceiling
+  stationary,  ///< gradient flow: the parameters no longer change
 };
 
 /// The stop that a loss means.

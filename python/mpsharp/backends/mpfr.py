@@ -67,6 +67,7 @@ class MpfrRunner:
             to_core(ExactArray.from_any(problem.v, bits)),
             batches,
             lambda number: to_core(ExactArray.from_any([number], bits)),
+            self._instruments.sharpness,
         )
 
     @property
@@ -82,7 +83,10 @@ class MpfrRunner:
     def observe(self, observables: Iterable[Observable] = DEFAULTS) -> dict[str, ExactArray]:
         """Return what is recorded at the present step."""
         point = MpfrPoint(self._instruments, self._run.u, self._run.v, self._run.loss)
-        return evaluate(observables, point)
+        records = evaluate(observables, point)
+        if isinstance(self._run, mpfr_steppers.Flow):
+            records["flow_time"] = ExactArray.from_float64(self._run.flow_time, 53)
+        return records
 
     def parameters(self) -> tuple[ExactArray, ExactArray]:
         """Return u and v at the present step."""

@@ -69,6 +69,10 @@ class Instruments:
         """The reduction of X that sharpness and imbalance are read from."""
         return self._kept("gram", self._make_gram)
 
+    def sharpness(self, u: _core.Vector, v: _core.Vector) -> float:
+        """The largest eigenvalue of the Hessian at (u, v)."""
+        return float(from_core(self.gram.observe(u, v, self.y, self.bits)).to_float64()[0])
+
     @cached_property
     def moment_form(self) -> _core.MomentForm:
         """Row norms of X, for `Moments`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import math
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mpsharp import _core
+from mpsharp.backends.paper_rule import advance_measured
 from mpsharp.errors import ConfigurationError
-from mpsharp.optimizers import GD, SGD, Optimizer
+from mpsharp.optimizers import GD, SGD, GradientFlow, Optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +44,16 @@ class Stepper(Protocol):
         ...
 
 
+@runtime_checkable
+class Flow(Stepper, Protocol):
+    """Gradient flow in progress in the core."""
+
+    @property
+    def flow_time(self) -> float:
+        """Sum of the sizes of all steps so far."""
+        ...
+
+
 def start(
     optimizer: Optimizer,
     model: _core.Minimalist,
@@ -49,6 +61,7 @@ def start(
     v: _core.Vector,
     batches: Batches | None,
     number: Callable[[object], _core.Vector],
+    sharpness: Callable[[_core.Vector, _core.Vector], float],
 ) -> Stepper:
     """Return the stepper of `optimizer` at its starting point.
 
@@ -57,6 +70,7 @@ def start(
     model, u, v : the model and the starting point, at the working precision.
     batches : the rows of each step of SGD.
     number : rounds one number to the working precision.
+    sharpness : the sharpness at (u, v), for gradient flow with the paper's rule.
 
     Raises
     ------
@@ -69,7 +83,17 @@ def start(
             model, u, v, number(optimizer.step_size), optimizer.batch_size, batches.epoch_steps
         )
         return BatchedDescent(run, batches)
-    raise ConfigurationError(f"optimizer: expected a GD or SGD with its batches, got {optimizer!r}")
+    if isinstance(optimizer, GradientFlow):
+        tolerance = optimizer.tolerance_at(u.bits)
+        flow = _core.GradientFlow(
+            model, u, v, tolerance, optimizer.max_step or math.inf, optimizer.first_step or 0.0
+        )
+        if optimizer.step_size is not None:
+            flow.hold(optimizer.step_size)
+        if optimizer.safety is not None:
+            return PaperFlow(flow, optimizer.safety, sharpness)
+        return flow
+    raise ConfigurationError(f"optimizer: expected a known one, with batches if SGD, got {optimizer!r}")
 
 
 class BatchedDescent:
@@ -103,3 +127,52 @@ class BatchedDescent:
         """Make up to `steps` steps; see `mpsharp.backends.Runner.advance`."""
         rows = self._batches.rows(self._run.step, steps)
         return self._run.advance(rows.ravel(), ceiling, stop_loss)
+
+
+class PaperFlow:
+    """Gradient flow in the core with steps safety/S, S measured now and then."""
+
+    def __init__(
+        self,
+        run: _core.GradientFlow,
+        safety: float,
+        sharpness: Callable[[_core.Vector, _core.Vector], float],
+    ) -> None:
+        self._run = run
+        self._safety = safety
+        self._sharpness = sharpness
+
+    @property
+    def step(self) -> int:
+        """Number of steps made so far."""
+        return self._run.step
+
+    @property
+    def u(self) -> _core.Vector:
+        """The first layer."""
+        return self._run.u
+
+    @property
+    def v(self) -> _core.Vector:
+        """The other layers."""
+        return self._run.v
+
+    @property
+    def loss(self) -> _core.Vector:
+        """The loss."""
+        return self._run.loss
+
+    @property
+    def flow_time(self) -> float:
+        """Sum of the sizes of all steps so far."""
+        return self._run.flow_time
+
+    def advance(self, steps: int, ceiling: float, stop_loss: _core.Vector | None) -> str:
+        """Make up to `steps` steps; see `mpsharp.backends.Runner.advance`."""
+        return advance_measured(
+            self._run,
+            steps,
+            lambda: self._sharpness(self._run.u, self._run.v),
+            self._safety,
+            lambda count: self._run.advance(count, ceiling, stop_loss),
+        )

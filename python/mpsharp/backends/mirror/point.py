@@ -59,6 +59,10 @@ class Instruments:
         form = transform(self.problem, self._coordinates, dense=True)
         return form.X, form.y
 
+    def sharpness(self, u: Array, v: Array) -> float:
+        """The largest eigenvalue of the Hessian at (u, v)."""
+        return self.hessian.sharpness(u, v)[0]
+
     @cached_property
     def row_squares(self) -> Array:
         """‖x_i‖², shape (n_samples,)."""

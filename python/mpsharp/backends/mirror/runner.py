@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mpsharp.backends.mirror import flow
 from mpsharp.backends.mirror.coordinates import restore, transform
 from mpsharp.backends.mirror.minimalist import Data
 from mpsharp.backends.mirror.point import FLOAT64_BITS, Instruments, MirrorPoint
@@ -16,11 +17,12 @@ from mpsharp.backends.mirror.steppers import GradientDescent, Stepper, Stochasti
 from mpsharp.errors import ConfigurationError
 from mpsharp.exact import ExactArray, as_exact_input
 from mpsharp.observables import DEFAULTS, evaluate
-from mpsharp.optimizers import SGD, Optimizer, check_optimizer
+from mpsharp.optimizers import SGD, GradientFlow, Optimizer, check_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mpsharp.backends.mirror.products import Array
     from mpsharp.batches import Batches
     from mpsharp.formats import Format
     from mpsharp.observables import Observable
@@ -49,7 +51,9 @@ class MirrorRunner:
         dtype = np.dtype(format.name)
         form = transform(problem, coordinates, dense=isinstance(optimizer, SGD))
         X = to_dtype(form.X, dtype, "X")
-        step_size = to_dtype(as_exact_input([optimizer.step_size], "step_size"), dtype, "step_size")[0]
+        step_size: Any = None
+        if optimizer.step_size is not None:
+            step_size = to_dtype(as_exact_input([optimizer.step_size], "step_size"), dtype, "step_size")[0]
         self._bits = format.bits
         self._y = to_dtype(form.y, dtype, "y")
         self._instruments = Instruments(problem, X, self._y, step_size, coordinates=coordinates)
@@ -59,14 +63,8 @@ class MirrorRunner:
         make = diagonal_products if form.is_diagonal else products_with
         data = Data(make(X, arithmetic), self._y, form.n_samples, self._floor)
         u, v = to_dtype(form.u, dtype, "u"), to_dtype(problem.v, dtype, "v")
-        self._stepper: Stepper
         with np.errstate(all="ignore"):
-            if isinstance(optimizer, SGD):
-                if batches is None:
-                    raise ConfigurationError("batches: expected those of SGD, got None")
-                self._stepper = StochasticGradientDescent(data, u, v, step_size, batches)
-            else:
-                self._stepper = GradientDescent(data, u, v, step_size)
+            self._stepper = self._start(optimizer, data, u, v, step_size, batches)
 
     @property
     def step(self) -> int:
@@ -88,7 +86,46 @@ class MirrorRunner:
         """Return what is recorded at the current step, all but the loss in float64."""
         with np.errstate(all="ignore"):
             loss = ExactArray.from_float64(self._stepper.loss, self._bits)
-        return evaluate(observables, MirrorPoint(self._instruments, self._stepper.u, self._stepper.v, loss))
+        point = MirrorPoint(self._instruments, self._stepper.u, self._stepper.v, loss)
+        records = evaluate(observables, point)
+        if isinstance(self._stepper, flow.GradientFlow):
+            records["flow_time"] = ExactArray.from_float64(self._stepper.flow_time, FLOAT64_BITS)
+        return records
+
+    def _start(
+        self,
+        optimizer: Optimizer,
+        data: Data,
+        u: Array,
+        v: Array,
+        step_size: Any,
+        batches: Batches | None,
+    ) -> Stepper:
+        if isinstance(optimizer, GradientFlow):
+            if optimizer.safety is not None:
+                return flow.PaperFlow(
+                    data,
+                    u,
+                    v,
+                    bits=self._bits,
+                    safety=optimizer.safety,
+                    sharpness=self._instruments.sharpness,
+                )
+            stepper = flow.GradientFlow(
+                *(data, u, v),
+                bits=self._bits,
+                tolerance=optimizer.tolerance_at(self._bits),
+                max_step=optimizer.max_step or math.inf,
+                first_step=optimizer.first_step or 0.0,
+            )
+            if optimizer.step_size is not None:
+                stepper.hold(optimizer.step_size)
+            return stepper
+        if isinstance(optimizer, SGD):
+            if batches is None:
+                raise ConfigurationError("batches: expected those of SGD, got None")
+            return StochasticGradientDescent(data, u, v, step_size, batches)
+        return GradientDescent(data, u, v, step_size)
 
     def parameters(self) -> tuple[ExactArray, ExactArray]:
         """Return u and v at the current step."""
