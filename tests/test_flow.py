@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 import mpsharp
-from mpsharp import GradientFlow, Problem, initialization, problems, theory
+from mpsharp import GradientFlow, Problem, initialization, theory
 from mpsharp.backends.mirror import flow
 from mpsharp.errors import ConfigurationError
 from strategies import problems as small_problems
@@ -197,6 +197,19 @@ def test_core_equals_mirror_bit_for_bit(arithmetic, bits, name, depth):
     assert core.v.identical(mirror.v)
 
 
+@pytest.mark.parametrize("format", [100, "float64"])
+def test_all_coordinates_flow_to_the_same_place(format):
+    parameter, row_space, spectral = (
+        mpsharp.run(example(), format=format, coordinates=name, stop_loss=1e-12, record_every=10**6)
+        for name in ("parameter", "row_space", "spectral")
+    )
+    for run in (row_space, spectral):
+        assert run.status == "converged"
+        # Norms do not depend on the coordinates, so neither do step sizes, but for rounding.
+        assert run.flow_time[-1] == pytest.approx(parameter.flow_time[-1], rel=1e-3)
+        assert run.sharpness[-1] == pytest.approx(parameter.sharpness[-1], rel=1e-6)
+
+
 @given(problem=small_problems(max_n=4, max_d=4, max_depth=4))
 def test_any_small_problem_ends_the_same_way_in_both(problem):
     options = {"optimizer": GradientFlow(), "steps": 30, "arithmetic": "exact"}
@@ -279,7 +292,7 @@ def test_the_paper_rule_measures_every_fifty_steps():
 def balanced_cats_and_dogs(dataset, depth, seed):
     X, y = dataset.balanced_subset(100, np.random.default_rng(seed))
     u, v = initialization.balanced(X, depth, np.random.default_rng(1000 + seed), norm=0.5)
-    return problems.row_space(Problem(X=X, y=y, u=u, v=v, steps=10**5)), X, y
+    return Problem(X=X, y=y, u=u, v=v, steps=10**5), X, y
 
 
 def limit_of(problem, optimizer=None):
@@ -287,6 +300,7 @@ def limit_of(problem, optimizer=None):
         problem,
         format="float64",
         arithmetic="numpy",
+        coordinates="spectral",
         optimizer=optimizer or GradientFlow(),
         stop_loss=1e-16,
         record_every=10**5,
