@@ -147,10 +147,10 @@ def test_directions_at_the_limit_of_stability_stay_small_beside_the_loss(stop_lo
 
 @pytest.mark.parametrize("format", [53, "float64"])
 def test_the_step_settles_at_the_limit_of_stability(format):
-    run = mpsharp.run(example(), format=format, steps=1000, record_every=200)
-    step_size = np.diff(run.flow_time)[-1] / 200
+    run = mpsharp.run(example(), format=format, steps=1200, record_every=50)
+    step_size = np.diff(run.flow_time)[-1] / 50
     # RK4 is stable on the negative real axis up to 2.785.
-    assert 2.75 < step_size * run.sharpness[-1] < 2.786
+    assert 2.6 < step_size * run.sharpness[-1] < 2.786
 
 
 def test_max_and_first_step():
@@ -205,9 +205,10 @@ def test_all_coordinates_flow_to_the_same_place(format):
     )
     for run in (row_space, spectral):
         assert run.status == "converged"
-        # Norms do not depend on the coordinates, so neither do step sizes, but for rounding.
-        assert run.flow_time[-1] == pytest.approx(parameter.flow_time[-1], rel=1e-3)
-        assert run.sharpness[-1] == pytest.approx(parameter.sharpness[-1], rel=1e-6)
+        # The loss is tested once a step, and a step is at most 2.8/S.
+        assert abs(run.flow_time[-1] - parameter.flow_time[-1]) <= 2.8 / run.sharpness[-1]
+        # Distances to the limit are of the order of the loss's square root.
+        assert run.sharpness[-1] == pytest.approx(parameter.sharpness[-1], rel=1e-5)
 
 
 @given(problem=small_problems(max_n=4, max_d=4, max_depth=4))
