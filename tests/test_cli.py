@@ -52,7 +52,7 @@ def test_run_with_gradient_flow(tmp_path):
     assert done.returncode == 0, done.stderr
     run = mpsharp.load(tmp_path / "o" / "trajectory")
     assert run.config["optimizer"] == {"name": "GradientFlow", "rule": "controlled", "tolerance": 1e-6}
-    assert run.stability_limit is None
+    assert run.stability_limit == float("inf")
 
 
 def test_run_with_sgd(tmp_path):

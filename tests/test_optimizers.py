@@ -127,7 +127,7 @@ FLOWS = [
 @pytest.mark.parametrize("optimizer", FLOWS)
 def test_config_of_gradient_flow(optimizer):
     assert from_config(json.loads(json.dumps(optimizer.config()))) == optimizer
-    assert optimizer.stability_limit is None
+    assert optimizer.stability_limit == np.inf
 
 
 def test_the_paper_rule_has_a_safety_of_one():

@@ -200,9 +200,9 @@ class GradientFlow:
             raise ConfigurationError("step_size: expected a number with rule 'fixed', got None")
 
     @property
-    def stability_limit(self) -> None:
-        """None: the exact flow is stable at any sharpness."""
-        return None
+    def stability_limit(self) -> float:
+        """Infinite: the exact flow is stable at any sharpness."""
+        return math.inf
 
     def tolerance_at(self, bits: int) -> float:
         """Return the tolerance of a run at this precision.

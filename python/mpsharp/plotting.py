@@ -32,7 +32,7 @@ class Drawable(Protocol):
     @property
     def sharpness(self) -> npt.NDArray[np.float64]: ...  # noqa: D102
     @property
-    def stability_limit(self) -> float | None: ...  # noqa: D102
+    def stability_limit(self) -> float: ...  # noqa: D102
     @property
     def catapult_record(self) -> int | None: ...  # noqa: D102
     @property
@@ -132,7 +132,7 @@ def draw_sharpness(axes: Axes, runs: Mapping[str, Drawable]) -> None:
 
     Gradient flow has no limit, so none is drawn.
     """
-    limits = [run.stability_limit for run in runs.values() if run.stability_limit is not None]
+    limits = [run.stability_limit for run in runs.values() if math.isfinite(run.stability_limit)]
     top = max(limits, default=0.0)
     for (label, run), colour, style in zip(runs.items(), colours(len(runs)), _styles(len(runs)), strict=True):
         _draw_line(axes, run, run.sharpness, color=colour, label=label, **style)
@@ -254,7 +254,7 @@ def describe(run: Trajectory) -> str:
     problem = run.config["problem"]
     problem = problem.get("of", problem)
     name = problem.get("dataset", problem["name"])
-    how = "gradient flow" if run.step_size is None else f"step size {run.step_size:.4g}"
+    how = "gradient flow" if math.isnan(run.step_size) else f"step size {run.step_size:.4g}"
     if run.config["optimizer"]["name"] == "SGD":
         how += f", batches of {run.config['optimizer']['batch_size']}"
     return (

@@ -226,17 +226,17 @@ class Trajectory:
         return Fraction(*map(int, rounded.as_integer_ratio()))
 
     @property
-    def step_size(self) -> float | None:
-        """Step size η as the run used it: rounded to `format`, then to float64; None for gradient flow."""
-        return None if self._exact_step_size is None else float(self._exact_step_size)
+    def step_size(self) -> float:
+        """Step size η as the run used it: rounded to `format`, then to float64; NaN for gradient flow."""
+        return math.nan if self._exact_step_size is None else float(self._exact_step_size)
 
     @property
-    def stability_limit(self) -> float | None:
+    def stability_limit(self) -> float:
         """2/η, unit 1/step_size: gradient descent is unstable where the sharpness exceeds it.
 
-        None for gradient flow, which is stable everywhere.
+        Infinite for gradient flow, which is stable everywhere.
         """
-        return None if self._exact_step_size is None else float(2 / self._exact_step_size)
+        return math.inf if self._exact_step_size is None else float(2 / self._exact_step_size)
 
     @cached_property
     def _first_unstable_record(self) -> int | None:
@@ -306,7 +306,7 @@ class Trajectory:
             the sharpness is None where that was not recorded.
         """
         seen = "sharpness" in self
-        ratio = self.sharpness / (self.stability_limit or math.nan) if seen else np.empty(0)
+        ratio = self.sharpness / self.stability_limit if seen and self._exact_step_size else np.empty(0)
         finite = ratio[np.isfinite(ratio)]
         record = self.catapult_record
         return {
@@ -357,18 +357,17 @@ class Trajectory:
         """
         from mpsharp.theory import PrecisionLaw, top_losses
 
-        step_size = self.step_size
-        if self.config["optimizer"]["name"] != "GD" or step_size is None:
+        if self.config["optimizer"]["name"] != "GD":
             raise ConfigurationError(f"precision_law: expected a run of GD, got {self.config['optimizer']}")
         if self.step[0] != 0 or np.any(np.diff(self.step) != 1):
             raise ConfigurationError("precision_law: expected a record of every step (record_every=1)")
         problem = self.problem
         sizes = top_losses(
-            problem.X, problem.y, problem.u, problem.v, step_size, coordinates=self.config["coordinates"]
+            problem.X, problem.y, problem.u, problem.v, self.step_size, coordinates=self.config["coordinates"]
         )
         return PrecisionLaw(
             sharpness=self.sharpness,
-            step_size=step_size,
+            step_size=self.step_size,
             loss=self.records["loss"],
             start_loss=sizes.start,
             noise_loss=sizes.noise,
@@ -467,7 +466,7 @@ class Trajectory:
         summary = {name: value for name, value in self.summary().items() if value is not None}
         dataset.attrs = {
             **summary,
-            **({} if self.stability_limit is None else {"stability_limit": self.stability_limit}),
+            "stability_limit": self.stability_limit,
             "config": json.dumps(self.config),
         }
         return dataset

@@ -29,7 +29,7 @@ class Curve:
     step: npt.NDArray[np.int64]
     log2_loss: npt.NDArray[np.float64]
     sharpness: npt.NDArray[np.float64]
-    stability_limit: float | None
+    stability_limit: float
     catapult_record: int | None
     status: str
     row: Mapping[str, Any]
