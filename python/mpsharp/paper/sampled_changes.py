@@ -77,8 +77,8 @@ def sample_changes(
             f"problem: expected depth 2, rank {problem.n_features} (n_features), got depth {problem.depth} "
             f"and rank {problem.rank}"
         )
-    if problem.optimizer is None:
-        raise ConfigurationError("problem: expected an optimizer, got None")
+    if not isinstance(problem.optimizer, GD | SGD):
+        raise ConfigurationError(f"problem: expected an optimizer GD or SGD, got {problem.optimizer!r}")
     check_count("batches", batches, 2)
     X, y, u, v = (np.asarray(part, dtype=np.float64) for part in (problem.X, problem.y, problem.u, problem.v))
     step_size = float(problem.optimizer.step_size)
