@@ -249,3 +249,31 @@ def test_batch_observables_need_the_samples():
     )
     with pytest.raises(ConfigurationError, match="spectral"):
         mpsharp.run(problem, bits=64, coordinates="spectral", observables="imbalance_terms")
+
+
+@given(**shapes, bits=st.sampled_from([24, 53, 200]))
+def test_a_diagonal_matrix_is_its_own_spectral_form(seed, n, d, rank, depth, repeat, bits):
+    """Every rounding of a spectral run is then one of the same run in parameters: equal bit by bit."""
+    rng = np.random.default_rng(seed)
+    X = np.zeros((n, d))
+    size = min(n, d, rank)
+    X[np.arange(size), np.arange(size)] = rng.permutation([3.0, -1.5, 0.5, 2.0, -0.25, 1.0, 4.0])[:size]
+    if repeat:
+        X[np.arange(size), np.arange(size)] = -2.0
+    problem = Problem(
+        X=X,
+        y=rng.standard_normal(n),
+        u=rng.standard_normal(d),
+        v=rng.uniform(0.5, 1.5, depth - 1),
+        optimizer=GD(step_size=0.1),
+        steps=4,
+    )
+    plain = mpsharp.run(problem, bits=bits)
+    spectral = mpsharp.run(problem, bits=bits, coordinates="spectral")
+    largest_first = np.argsort(-np.abs(X.diagonal()), kind="stable")[:size]
+    assert spectral.exact("u").tolist() == plain.exact("u")[largest_first].tolist()
+    assert spectral.v.identical(plain.v)
+    if size == n:
+        assert spectral.records["loss"].identical(plain.records["loss"])
+    else:  # the rows of zeros are summed apart: one rounding more of each of the two sums
+        assert log2_distance(spectral.exact("loss"), plain.exact("loss")) <= 3 - bits

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mpsharp
 from mpsharp import datasets, problems
 from mpsharp.errors import ConfigurationError, DatasetError, NonFiniteError, ShapeError, UnknownNameError
 from mpsharp.optimizers import GD
@@ -271,3 +272,24 @@ def test_row_space_keeps_what_the_model_computes(n, d, seed):
 def test_row_space_wants_float64():
     with pytest.raises(ConfigurationError, match="row_space: expected float64 data"):
         problems.row_space(explicit(u=["0.1", "0.2", "0.3"]))
+
+
+@given(st.integers(1, 6), st.integers(1, 9), st.integers(0, 99))
+def test_spectral_keeps_loss_and_sharpness(n, d, seed):
+    P = problems.gaussian(n=n, d=d, seed=seed)
+    short = problems.spectral(P)
+    assert short.X.shape == (n, min(n, d))
+    assert np.count_nonzero(short.X) == min(n, d)
+    before, after = (mpsharp.run(Q, bits=100, steps=1) for Q in (P, short))
+    # A float64 decomposition of at most 6 rows moves X by some 50·2⁻⁵³ of its norm; S and L are at most
+    # quadratic in X, but L may be small against ‖y‖².
+    assert after.sharpness == pytest.approx(before.sharpness, rel=1e-12)
+    assert after.loss == pytest.approx(before.loss, abs=1e-12 * float(P.y @ P.y))
+    assert problems.from_recipe(short.recipe).sha256 == short.sha256
+
+
+def test_spectral_wants_float64_and_data():
+    with pytest.raises(ConfigurationError, match="spectral: expected float64 data"):
+        problems.spectral(explicit(u=["0.1", "0.2", "0.3"]))
+    with pytest.raises(ConfigurationError, match="spectral: expected data other than zero"):
+        problems.spectral(Problem(X=np.zeros((2, 2)), y=np.ones(2), u=np.ones(2), v=np.ones(1)))

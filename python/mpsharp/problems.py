@@ -363,6 +363,47 @@ def row_space(problem: Problem) -> Problem:
     )
 
 
+def spectral(problem: Problem) -> Problem:
+    """Return the problem in the coordinates of its singular vectors: X = diag(σ), y = Wᵀy, u = Ru.
+
+    In exact arithmetic loss, sharpness and v stay as they are, and with ``coordinates="spectral"`` a run
+    needs no decomposition: X is its own. The one made here is in float64, so X itself changes by rounding
+    errors. A part of y outside the column space of X becomes one label in a row of zeros.
+
+    Parameters
+    ----------
+    problem : with float64 data.
+
+    Raises
+    ------
+    ConfigurationError
+        The data is not float64, or X is zero.
+    """
+    if any(part.dtype != np.float64 for part in (problem.X, problem.y, problem.u)):
+        raise ConfigurationError("spectral: expected float64 data, got exact numbers")
+    if not problem.rank:
+        raise ConfigurationError("spectral: expected data other than zero, got X = 0")
+    left, sigma, right = np.linalg.svd(problem.X, full_matrices=False)
+    left, sigma, right = left[:, : problem.rank], sigma[: problem.rank], right[: problem.rank]
+    X = np.zeros((problem.n_samples, problem.rank))
+    np.fill_diagonal(X, sigma)
+    y = np.zeros(problem.n_samples)
+    y[: problem.rank] = left.T @ problem.y
+    if problem.rank < problem.n_samples:
+        y[problem.rank] = np.linalg.norm(problem.y - left @ y[: problem.rank])
+    recipe = {"name": "spectral", "of": dict(problem.recipe)} if problem.recipe else None
+    return Problem(
+        X=X,
+        y=y,
+        u=right @ problem.u,
+        v=problem.v,
+        depth=problem.depth,
+        optimizer=problem.optimizer,
+        steps=problem.steps,
+        recipe=recipe,
+    )
+
+
 _NAMED: dict[str, Callable[..., Problem]] = {
     "appendix_d": appendix_d,
     "gaussian": gaussian,
@@ -383,9 +424,10 @@ def from_recipe(
         It needs data that is absent.
     """
     arguments = dict(recipe)
-    name = check_name("problem", arguments.pop("name", None), [*_NAMED, "row_space"])
-    if name == "row_space":
-        return row_space(from_recipe(arguments["of"], directory=directory, download=download))
+    name = check_name("problem", arguments.pop("name", None), [*_NAMED, "row_space", "spectral"])
+    if name in ("row_space", "spectral"):
+        same = from_recipe(arguments["of"], directory=directory, download=download)
+        return row_space(same) if name == "row_space" else spectral(same)
     if name == "from_dataset":
         arguments["name"] = arguments.pop("dataset")
         arguments.update(directory=directory, download=download)

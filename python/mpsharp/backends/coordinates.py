@@ -73,6 +73,10 @@ def restore(problem: Problem, coordinates: str, bits: int, u: ExactArray) -> Exa
     if form.X is problem.X:
         return u
     whole = coordinates == "row_space" and spans_samples(problem)
+    if not whole and (kept := _own_singular_vectors(problem)) is not None:
+        first = problem.u.astype(object)
+        first[kept] = u.to_gmpy2()
+        return ExactArray.from_any(first, bits)
     back = _cholesky(problem, bits) if whole else _singular(problem, bits)
     with wide_context(_guarded(problem, bits)):
         start = ExactArray.from_any(form.u, bits).to_gmpy2()
@@ -92,6 +96,8 @@ def _row_space(problem: Problem, bits: int) -> Form:
 
 
 def _samples(problem: Problem, bits: int) -> Form:
+    if (kept := _own_singular_vectors(problem)) is not None:
+        return Form(X=problem.X[:, kept], y=problem.y, u=problem.u[kept], n_samples=problem.n_samples)
     form = _singular(problem, bits)
     n = problem.n_samples
     u = from_core(form.right_coefficients(_vector(problem.u, _guarded(problem, bits))))
@@ -100,6 +106,8 @@ def _samples(problem: Problem, bits: int) -> Form:
 
 
 def _spectral(problem: Problem, bits: int) -> Form:
+    if (kept := _own_singular_vectors(problem)) is not None:
+        return _diagonal(problem, kept, bits)
     form = _singular(problem, bits)
     guarded = _guarded(problem, bits)
     labels = form.left_coefficients(_vector(problem.y, guarded))
@@ -109,6 +117,33 @@ def _spectral(problem: Problem, bits: int) -> Form:
         u=from_core(form.right_coefficients(_vector(problem.u, guarded))),
         n_samples=problem.n_samples,
         loss_floor=None if spans_samples(problem) else _loss_floor(problem, form, labels),
+    )
+
+
+def _own_singular_vectors(problem: Problem) -> Any:
+    """Of an X that is diagonal, indices of the entries that count, the largest first; else None."""
+    key = ("own singular vectors",)
+    if key not in problem._cache:
+        entries = problem.X.diagonal()
+        is_diagonal = np.count_nonzero(problem.X) == np.count_nonzero(entries)
+        order = np.argsort(-np.abs(entries), kind="stable")[: problem.rank]
+        problem._cache[key] = order if is_diagonal else None
+    return problem._cache[key]
+
+
+def _diagonal(problem: Problem, kept: Any, bits: int) -> Form:
+    """A diagonal X is its own spectral form but for signs; nothing is computed or rounded."""
+    entries, labels = problem.X.diagonal()[kept], problem.y[kept]
+    guarded = bits + GUARD_BITS
+    rest = _exact(np.delete(problem.y, kept), guarded)
+    with wide_context(guarded):
+        floor = gmpy2.fsum([x * x for x in rest.to_gmpy2()]) / (2 * problem.n_samples)
+    return Form(
+        X=np.abs(entries),
+        y=np.where(entries < 0, -labels, labels),
+        u=problem.u[kept],
+        n_samples=problem.n_samples,
+        loss_floor=ExactArray.from_any([floor], guarded)[0] if floor else None,
     )
 
 
