@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from mpsharp._text import text_table
-from mpsharp.paper import fig04, fig06, fig09, fig27, fig28, fig29, imbalance_terms, numbered
+from mpsharp.paper import (
+    fig04,
+    fig06,
+    fig09,
+    fig27,
+    fig28,
+    fig29,
+    imbalance_terms,
+    numbered,
+    precision_law,
+    precision_maps,
+)
 from mpsharp.paper.base import exhibit
 from mpsharp.paper.exhibit import Exhibit
 
@@ -15,11 +26,13 @@ _FIGURES = (
     fig28,
     fig29,
 )
+_OURS = (precision_law, precision_maps)
 EXHIBITS: dict[str, Exhibit] = {
     one.name: one
     for one in [
         *sorted([*map(exhibit, _FIGURES), *imbalance_terms.exhibits()], key=lambda one: one.name),
         *(table.exhibit() for table in numbered.TABLES),
+        *map(exhibit, _OURS),
     ]
 }
 

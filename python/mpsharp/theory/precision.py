@@ -132,17 +132,17 @@ class PrecisionLaw:
         return self._plain_catapult(bits) if self.loss is None else self._catapult(bits)
 
     def catapult_ratio(self, bits: float) -> float | None:
-        """ηS as the catapult starts, read where the displacement is 2⁻³ of that at `catapult_step`.
-
-        Later the catapult itself changes the sharpness, by a share of the displacement squared.
-
-        Returns
-        -------
-        float, or None where no catapult comes within the recorded steps.
-        """
+        """ηS as the catapult starts (`ratio_before` it); None where none comes within the recorded steps."""
         step = self.catapult_step(bits)
-        if step is None:
-            return None
+        return None if step is None else self.ratio_before(step)
+
+    def ratio_before(self, step: int) -> float:
+        """ηS where a displacement is 2⁻³ of what it is at `step`, but not before S exceeds 2/η.
+
+        Later a catapult that is seen at `step` itself changes the sharpness, by a share of its displacement
+        squared.
+        """
+        step = min(step, len(self.sharpness) - 1)
         grown = 0.0
         while grown < _BEFORE and step > 0 and self._unstable[step - 1]:
             step -= 1
