@@ -23,6 +23,7 @@ from mpsharp.exact import ExactArray
 from mpsharp.formats import Format
 from mpsharp.optimizers import GD, SGD, GradientFlow
 from mpsharp.problems import Problem
+from mpsharp.spectra import Eigenvalues, Hessian, eigenvalues
 from mpsharp.store import load
 from mpsharp.theory import blowup_bits, catapult_step, precision_horizon
 from mpsharp.training import compare, run
@@ -35,9 +36,11 @@ __all__ = [
     "ConfigurationError",
     "ConvergenceError",
     "DatasetError",
+    "Eigenvalues",
     "ExactArray",
     "Format",
     "GradientFlow",
+    "Hessian",
     "Interrupted",
     "MpsharpError",
     "NonFiniteError",
@@ -55,6 +58,7 @@ __all__ = [
     "catapult_step",
     "compare",
     "datasets",
+    "eigenvalues",
     "initialization",
     "is_sharpness_interval",
     "load",
