@@ -65,7 +65,8 @@ def eigenvalues(
     count : how many, at most the number of parameters p = n_features + depth − 1.
     method : str
         - "secular": the secular equation in spectral coordinates. The default: right for every depth and
-          shape, sees every copy of a multiple eigenvalue; costs one singular value decomposition.
+          shape, sees every copy of a multiple eigenvalue; costs one singular value decomposition. In float64
+          those below a pole c²σ_i²/n may lose some digits, which their residuals show; the largest does not.
         - "dense": every entry of H, LAPACK or, with bits, Jacobi's method (p ≤ 300). What the others are
           compared with; costs p³.
         - "lanczos": products Hq only, full reorthogonalisation. For large p; may miss copies of
