@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,14 @@ std::vector<std::size_t> indices(const RowIndices& rows) {
     out.push_back(static_cast<std::size_t>(row));
   }
   return out;
+}
+
+using Draws = py::array_t<double, py::array::c_style | py::array::forcecast>;
+constexpr const char* perturb_doc =
+    "x + RN(x RN(size r)), rounded, for every parameter x and its draw r: those of u, then of v.";
+
+std::span<const double> as_span(const Draws& draws) {
+  return {draws.data(), static_cast<std::size_t>(draws.size())};
 }
 
 const char* stop_name(Stop stop) {
@@ -248,6 +257,17 @@ void register_minimalist(py::module_& m) {
           },
           py::arg("steps"), py::arg("ceiling"), py::arg("stop_loss"),
           "Up to `steps` steps; the reason to stop: '', 'converged' or 'diverged'.")
+      .def(
+          "perturb",
+          [](GradientDescent& run, const Vector& size, const Draws& draws) {
+            const Mpfr scale = scalar(size, "size");
+            const std::span<const double> numbers = as_span(draws);
+            without_gil([&](const Poll& poll) {
+              run.perturb(scale, numbers, poll);
+              return 0;
+            });
+          },
+          py::arg("size"), py::arg("draws"), perturb_doc)
       .def_property_readonly("step", &GradientDescent::step)
       .def_property_readonly("loss",
                              [](const GradientDescent& run) { return as_vector(run.loss()); })
@@ -307,6 +327,13 @@ void register_minimalist(py::module_& m) {
           },
           py::arg("rows"), py::arg("ceiling"), py::arg("stop_loss"),
           "One step for each batch of `rows`; the reason to stop: '', 'converged' or 'diverged'.")
+      .def(
+          "perturb",
+          [](StochasticGradientDescent& run, const Vector& size, const Draws& draws) {
+            const MpfrScope scope;
+            run.perturb(scalar(size, "size"), as_span(draws));
+          },
+          py::arg("size"), py::arg("draws"), perturb_doc)
       .def(
           "loss",
           [](StochasticGradientDescent& run) {

@@ -14,6 +14,24 @@ Stop classify(const Mpfr& loss, double ceiling, const std::optional<Mpfr>& stop_
   return Stop::none;
 }
 
+void perturb(Vector& out_u, Vector& out_v, const Vector& u, const Vector& v, const Mpfr& size,
+             std::span<const double> draws) {
+  if (draws.size() != u.size() + v.size()) {
+    throw ShapeError("draws: expected " + std::to_string(u.size() + v.size()) + ", got " +
+                     std::to_string(draws.size()));
+  }
+  Mpfr term(size.bits());
+  const auto move = [&](Vector& out, const Vector& x, std::span<const double> some) {
+    for (std::size_t j = 0; j < x.size(); ++j) {
+      mpfr_mul_d(term, size, some[j], MPFR_RNDN);
+      mpfr_mul(term, x[j], term, MPFR_RNDN);
+      mpfr_add(out[j], x[j], term, MPFR_RNDN);
+    }
+  };
+  move(out_u, u, draws.first(u.size()));
+  move(out_v, v, draws.subspan(u.size()));
+}
+
 Descent::Descent(const Minimalist& model, const Vector& u, const Vector& v, const Mpfr& step_size,
                  std::size_t samples)
     : h_(model.bits()), factor_(model.bits()), term_(model.bits()) {
@@ -101,6 +119,15 @@ Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mp
   return Stop::none;
 }
 
+void GradientDescent::perturb(const Mpfr& size, std::span<const double> draws, const Poll& poll) {
+  if (lanes_ != nullptr) lanes_->leave(u_, forward_);
+  mpsharp::perturb(next_u_, next_v_, u_, v_, size, draws);
+  model_->forward(next_forward_, next_u_, next_v_, poll);
+  std::swap(u_, next_u_);
+  std::swap(v_, next_v_);
+  std::swap(forward_, next_forward_);
+}
+
 StochasticGradientDescent::StochasticGradientDescent(std::shared_ptr<const Minimalist> model,
                                                      Vector u, Vector v, const Mpfr& step_size,
                                                      std::size_t batch_size, long epoch)
@@ -142,6 +169,13 @@ Stop StochasticGradientDescent::advance(std::span<const std::size_t> rows, doubl
     poll();
   }
   return Stop::none;
+}
+
+void StochasticGradientDescent::perturb(const Mpfr& size, std::span<const double> draws) {
+  mpsharp::perturb(next_u_, next_v_, u_, v_, size, draws);
+  std::swap(u_, next_u_);
+  std::swap(v_, next_v_);
+  all_step_ = -1;
 }
 
 const Mpfr& StochasticGradientDescent::loss(const Poll& poll) {

@@ -94,6 +94,9 @@ class TrainingOptions:
     coordinates: Annotated[
         str, Option(help="What is trained: parameter, row_space or spectral (fast) coordinates.")
     ] = "parameter"
+    noise: Annotated[
+        str | None, Option(help="Perturb every parameter after every step, relative size, e.g. 1e-16.")
+    ] = None
     threads: Annotated[int | None, Option(help="Threads; all cores by default.")] = None
 
     def problem(self, data: DataOptions) -> Problem:
@@ -116,6 +119,7 @@ class TrainingOptions:
             "observables": self.observables,
             "arithmetic": self.arithmetic,
             "coordinates": self.coordinates,
+            "noise": self.noise,
             "threads": self.threads,
             "seed": data.seed,
         }

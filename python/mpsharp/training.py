@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ from mpsharp.batches import Batches
 from mpsharp.comparison import Comparison
 from mpsharp.coordinates import COORDINATES
 from mpsharp.errors import ConfigurationError, Interrupted, check_name
-from mpsharp.exact import ExactArray, exact_decimal
+from mpsharp.exact import ExactArray, exact_decimal, exact_text
 from mpsharp.formats import Format, FormatLike
 from mpsharp.initialization import check_count
+from mpsharp.noise import Noise, NoisyRun, check_noise
 from mpsharp.observables import DEFAULT_OBSERVABLES, Observable, resolve
 from mpsharp.optimizers import SGD, GradientFlow, Optimizer, check_optimizer
 from mpsharp.problems import Problem
@@ -48,6 +49,7 @@ def run(
     record_every: int = 1,
     stop_loss: Any = None,
     observables: str | Iterable[str] = DEFAULT_OBSERVABLES,
+    noise: Any = None,
     arithmetic: str = "exact",
     coordinates: str = "parameter",
     backend: str = "auto",
@@ -77,6 +79,9 @@ def run(
     observables : str or iterable of str
         What to record, by name (`mpsharp.observables.listing()`): ("loss", "sharpness", "imbalance") by
         default. The loss is always recorded; nothing else is computed unless asked for.
+    noise : float, str or exact number, optional
+        After every step of GD or SGD, multiply each parameter by 1 + noise·r, r uniform on [−1, 1] and
+        independent (`mpsharp.noise.Noise`): at many bits, the noise floor of few, on its own. None for none.
     arithmetic : str
         How dot products are rounded: "exact" (computed as if exactly, rounded once), "sequential"
         (every product and sum rounded, in index order), or "numpy" (NumPy's own sums; float32 and
@@ -143,6 +148,10 @@ def run(
     steps = problem.steps if steps is None else steps
     if steps is None:
         raise ConfigurationError("steps: expected a number (this problem carries none), got None")
+    if noise is not None:
+        check_noise(noise)
+        if isinstance(optimizer, GradientFlow):
+            raise ConfigurationError("noise: expected GD or SGD as optimizer, got GradientFlow")
     limit = _rounded_stop_loss(stop_loss, chosen)
     engine = get_backend(backend, chosen)
     watched = resolve(observables, problem=problem, optimizer=optimizer, coordinates=coordinates)
@@ -158,6 +167,7 @@ def run(
         "coordinates": coordinates,
         "steps": steps,
         "record_every": record_every,
+        "noise": None if noise is None else exact_text(noise),
         "stop_loss": None if stop_loss is None else exact_decimal(stop_loss),
         "observables": [str(item) for item in watched],
         "seed": seed,
@@ -177,7 +187,11 @@ def run(
             )
             config["loss_floor"] = None if runner.loss_floor is None else str(runner.loss_floor.to_gmpy2())
             recorder.add(runner)
-            status = _train(runner, recorder, steps, record_every, limit, bar)
+            advance = runner.advance
+            if noise is not None:
+                parameters = sum(map(len, runner.parameters()))
+                advance = NoisyRun(runner, Noise(noise, seed, parameters), chosen.bits).advance
+            status = _train(runner, advance, recorder, steps, record_every, limit, bar)
         except KeyboardInterrupt as signal:
             if not recorder.steps:
                 raise  # nothing measured yet, nothing to keep
@@ -256,6 +270,7 @@ def _status_of(loss: ExactArray, ceiling: float, limit: ExactArray | None) -> st
 
 def _train(
     runner: Runner,
+    advance: Callable[[int, float, ExactArray | None], str],
     recorder: _Recorder,
     steps: int,
     record_every: int,
@@ -272,7 +287,7 @@ def _train(
         count = min(chunk, until_record, steps - runner.step)
         started = time.perf_counter()
         before = runner.step
-        status = runner.advance(count, ceiling, limit)
+        status = advance(count, ceiling, limit)
         bar.update(runner.step - before)
         # SGD can find that a recorded step was its last without making another.
         if runner.step > recorder.steps[-1] and (

@@ -410,6 +410,7 @@ class Trajectory:
                 for name in ("steps", "record_every", "stop_loss", "arithmetic", "coordinates", "seed")
             },
             "observables": self.config.get("observables", DEFAULT_OBSERVABLES),
+            "noise": self.config.get("noise"),
         }
         if "bits" not in changes and "format" not in changes:
             same |= {"format": self.format, "backend": self.config["backend"]}

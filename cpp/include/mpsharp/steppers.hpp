@@ -22,6 +22,12 @@ enum class Stop {
 /// The stop that a loss means.
 [[nodiscard]] Stop classify(const Mpfr& loss, double ceiling, const std::optional<Mpfr>& stop_loss);
 
+/// (out_u, out_v) <- (u, v) with an independent relative perturbation of every entry:
+/// out_j <- RN(x_j + RN(x_j RN(size r_j))), the draws r being those of u, then those of v.
+/// @throws ShapeError unless there is a draw for every parameter.
+void perturb(Vector& out_u, Vector& out_v, const Vector& u, const Vector& v, const Mpfr& size,
+             std::span<const double> draws);
+
 /// One step along a gradient of the minimalist model, by THEORY, "The step, operation by
 /// operation".
 class Descent {
@@ -56,6 +62,9 @@ class GradientDescent {
   /// Makes up to `steps` steps; stops behind the first whose loss converged or diverged.
   /// If `poll` throws, the state is that after the last complete step.
   Stop advance(long steps, double ceiling, const std::optional<Mpfr>& stop_loss, const Poll& poll);
+  /// Perturbs the parameters (see the function of this name) and evaluates the loss there.
+  /// If `poll` throws, nothing has changed.
+  void perturb(const Mpfr& size, std::span<const double> draws, const Poll& poll);
 
   [[nodiscard]] long step() const { return step_; }
   [[nodiscard]] const Mpfr& loss() const { return forward_.loss; }
@@ -94,6 +103,8 @@ class StochasticGradientDescent {
   Stop advance(std::span<const std::size_t> rows, double ceiling,
                const std::optional<Mpfr>& stop_loss, const Poll& poll);
 
+  /// Perturbs the parameters (see the function of this name).
+  void perturb(const Mpfr& size, std::span<const double> draws);
   /// The loss of all samples at the present step; computed when first asked for.
   const Mpfr& loss(const Poll& poll);
   [[nodiscard]] long step() const { return step_; }

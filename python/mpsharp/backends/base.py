@@ -10,6 +10,9 @@ from mpsharp.errors import ConfigurationError, check_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
+    import numpy.typing as npt
+
     from mpsharp.batches import Batches
     from mpsharp.exact import ExactArray
     from mpsharp.formats import Format
@@ -56,6 +59,16 @@ class Runner(Protocol):
         str
             "" after all `steps`; "converged" right after the step whose loss is ≤ `stop_loss`;
             "diverged" right after the step whose loss is not finite or > `ceiling`. `step` tells where.
+        """
+        ...
+
+    def perturb(self, size: ExactArray, draws: npt.NDArray[np.float64]) -> None:
+        """Replace every parameter x by RN(x + RN(x·RN(size·r))), r its draw (GD and SGD only).
+
+        Parameters
+        ----------
+        size : shape (1,), of the run's precision.
+        draws : shape (columns + depth - 1,): for u in the coordinates of the run, then for v.
         """
         ...
 

@@ -19,6 +19,9 @@ from mpsharp.resources import available_cores
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
+    import numpy.typing as npt
+
     from mpsharp.batches import Batches
     from mpsharp.formats import Format
     from mpsharp.observables import Observable
@@ -79,6 +82,12 @@ class MpfrRunner:
         """Make up to `steps` steps; see `mpsharp.backends.Runner`."""
         limit = None if stop_loss is None else to_core(ExactArray.stack([stop_loss]))
         return self._run.advance(steps, ceiling, limit)
+
+    def perturb(self, size: ExactArray, draws: npt.NDArray[np.float64]) -> None:
+        """Perturb every parameter; see `mpsharp.backends.Runner`."""
+        if not isinstance(self._run, mpfr_steppers.Descent):
+            raise ConfigurationError("noise: expected GD or SGD, got gradient flow")
+        self._run.perturb(to_core(size), draws)
 
     def observe(self, observables: Iterable[Observable] = DEFAULTS) -> dict[str, ExactArray]:
         """Return what is recorded at the present step."""

@@ -13,6 +13,9 @@ from mpsharp.optimizers import GD, SGD, GradientFlow, Optimizer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    import numpy.typing as npt
+
     from mpsharp.batches import Batches
 
 
@@ -41,6 +44,15 @@ class Stepper(Protocol):
 
     def advance(self, steps: int, ceiling: float, stop_loss: _core.Vector | None) -> str:
         """Make up to `steps` steps; see `mpsharp.backends.Runner.advance`."""
+        ...
+
+
+@runtime_checkable
+class Descent(Stepper, Protocol):
+    """A descent in progress in the core, whose parameters can be perturbed between steps."""
+
+    def perturb(self, size: _core.Vector, draws: npt.NDArray[np.float64]) -> None:
+        """Perturb every parameter; see `mpsharp.backends.Runner.perturb`."""
         ...
 
 
@@ -127,6 +139,10 @@ class BatchedDescent:
         """Make up to `steps` steps; see `mpsharp.backends.Runner.advance`."""
         rows = self._batches.rows(self._run.step, steps)
         return self._run.advance(rows.ravel(), ceiling, stop_loss)
+
+    def perturb(self, size: _core.Vector, draws: npt.NDArray[np.float64]) -> None:
+        """Perturb every parameter; see `mpsharp.backends.Runner.perturb`."""
+        self._run.perturb(size, draws)
 
 
 class PaperFlow:

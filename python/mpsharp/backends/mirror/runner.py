@@ -22,6 +22,8 @@ from mpsharp.optimizers import SGD, GradientFlow, Optimizer, check_optimizer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy.typing as npt
+
     from mpsharp.backends.mirror.products import Array
     from mpsharp.batches import Batches
     from mpsharp.formats import Format
@@ -81,6 +83,15 @@ class MirrorRunner:
         stop = -math.inf if stop_loss is None else _float_at_most(stop_loss)
         with np.errstate(all="ignore"):  # overflow is how a run diverges
             return self._stepper.advance(steps, ceiling, stop)
+
+    def perturb(self, size: ExactArray, draws: npt.NDArray[np.float64]) -> None:
+        """Perturb every parameter; see `mpsharp.backends.Runner.perturb`."""
+        stepper = self._stepper
+        if not isinstance(stepper, (GradientDescent, StochasticGradientDescent)):
+            raise ConfigurationError("noise: expected GD or SGD, got gradient flow")
+        with np.errstate(all="ignore"):
+            # A draw has 21 bits, so that float64 holds its product with a float32 number exactly.
+            stepper.perturb((size.to_float64() * draws).astype(self._y.dtype))
 
     def observe(self, observables: Iterable[Observable] = DEFAULTS) -> dict[str, ExactArray]:
         """Return what is recorded at the current step, all but the loss in float64."""

@@ -73,6 +73,12 @@ def classify(loss: np.floating[Any], ceiling: float, stop_loss: float) -> str:
     return "converged" if value <= stop_loss else ""
 
 
+def perturbed(point: Point, relative: Array) -> tuple[Array, Array]:
+    """Return u and v with RN(x + RN(x·r)) for every parameter x, r those of u, then those of v."""
+    of_u, of_v = relative[: len(point.u)], relative[len(point.u) :]
+    return point.u + point.u * of_u, point.v + point.v * of_v
+
+
 class GradientDescent:
     """Gradient descent in progress (a `Stepper`)."""
 
@@ -110,6 +116,11 @@ class GradientDescent:
             if status := classify(self._state.at.loss, ceiling, stop_loss):
                 return status
         return ""
+
+    def perturb(self, relative: Array) -> None:
+        """Perturb the parameters by these relative amounts (see `perturbed`)."""
+        u, v = perturbed(self._state, relative)
+        self._state = State(self.step, u, v, forward(self._data, u, v))
 
 
 class StochasticGradientDescent:
@@ -159,3 +170,8 @@ class StochasticGradientDescent:
             if tested and (status := classify(self.loss, ceiling, stop_loss)):
                 return status
         return ""
+
+    def perturb(self, relative: Array) -> None:
+        """Perturb the parameters by these relative amounts (see `perturbed`)."""
+        self._state = Point(self.step, *perturbed(self._state, relative))
+        self._loss = None
