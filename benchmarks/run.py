@@ -20,6 +20,7 @@ import params
 import mpsharp
 from mpsharp import _core
 from mpsharp.backends.transfer import to_core
+from mpsharp.errors import DatasetError
 from mpsharp.exact import ExactArray
 
 
@@ -55,11 +56,10 @@ def best_times(methods: dict) -> dict:
 class Case:
     """One matrix and vector in everybody's numbers; X is float64 data, u has every bit."""
 
-    def __init__(self, library, n, d, bits):
+    def __init__(self, library, n, d, bits, data=None):
         rng = np.random.default_rng(0)
         self.n, self.d, self.bits = n, d, bits
-        self.X = rng.standard_normal((n, d))
-        self.y = rng.standard_normal(n)
+        self.X, self.y = (rng.standard_normal((n, d)), rng.standard_normal(n)) if data is None else data
         self.step_size = 1e-3
         u, low = 0.05 * rng.standard_normal(d), 0.05 * rng.standard_normal(d)
         self.loop = loop.Loop(library, self.X, self.y, u, low, 1.0, self.step_size, bits)
@@ -148,36 +148,54 @@ def python_methods(case):
     return {"gmpy2 in NumPy": with_gmpy2, "mpmath": with_mpmath, "python-flint balls": with_flint}
 
 
-def bench_step(library, sizes, bit_list, rows):
+def descent(case, arithmetic, threads):
+    return _core.GradientDescent(
+        _core.Minimalist(
+            case.data(arithmetic, "", threads),
+            to_core(ExactArray.from_float64(case.y, case.bits)),
+            2,
+            case.n,
+        ),
+        case.core_u,
+        to_core(ExactArray.from_float64([1.0], case.bits)),
+        to_core(ExactArray.from_float64([case.step_size], case.bits)),
+    )
+
+
+def bench_step(library, sizes, bit_list, rows, what="GD step", data=None):
     for n, d in sizes:
         for bits in bit_list:
-            methods = {}
-            case = Case(library, n, d, bits)
-            methods["loop, temporaries"] = case.loop.step
-            for arithmetic in ("exact", "sequential"):
-                for threads in (1, 2):
-                    descent = _core.GradientDescent(
-                        _core.Minimalist(
-                            case.data(arithmetic, "", threads),
-                            to_core(ExactArray.from_float64(case.y, bits)),
-                            2,
-                            n,
-                        ),
-                        case.core_u,
-                        to_core(ExactArray.from_float64([1.0], bits)),
-                        to_core(ExactArray.from_float64([case.step_size], bits)),
-                    )
-                    if arithmetic == "sequential" and threads == 1:
-                        check = Case(library, n, d, bits)
-                        check.loop.step()
-                        descent.advance(1, 1e300, None)
-                        values = ExactArray(*descent.u.parts())
-                        if any(values[j].to_gmpy2() != check.loop.number("u", j) for j in range(0, d, 17)):
-                            raise SystemExit(f"a step at {bits} bits differs from the loop, no figures")
-                    methods[f"mpsharp {arithmetic}, {threads} thread(s)"] = lambda descent=descent: (
-                        descent.advance(1, 1e300, None)
-                    )
-            report(rows, "GD step", n, d, bits, best_times(methods), 2 * n * d)
+            case = Case(library, n, d, bits, data)
+            runs = {(a, t): descent(case, a, t) for a in ("exact", "sequential") for t in (1, 2)}
+            # One step of the loop against one of ours with the same rounding of every operation, and one
+            # thread against two.
+            case.loop.step()
+            for run in runs.values():
+                run.advance(1, 1e300, None)
+            u = {key: ExactArray(*run.u.parts()) for key, run in runs.items()}
+            for j in range(0, d, 17):
+                if u["sequential", 1][j].to_gmpy2() != case.loop.number("u", j):
+                    raise SystemExit(f"a step at {bits} bits differs from the loop, no figures")
+                for arithmetic in ("exact", "sequential"):
+                    if u[arithmetic, 1][j].to_gmpy2() != u[arithmetic, 2][j].to_gmpy2():
+                        raise SystemExit(f"two threads at {bits} bits differ from one, no figures")
+            methods = {"loop, temporaries": case.loop.step}
+            for (arithmetic, threads), run in runs.items():
+                name = f"mpsharp {arithmetic}, {threads} thread{'s' if threads > 1 else ''}"
+                methods[name] = lambda run=run: run.advance(1, 1e300, None)
+            report(rows, what, n, d, bits, best_times(methods), 2 * n * d)
+
+
+def bench_cats_and_dogs(library, rows):
+    """A step on 1000 cats and dogs; on data of the same shape, saying so, where they are not to be had."""
+    n, d, what, data = 1000, 3072, "GD step, cats and dogs", None
+    try:
+        problem = mpsharp.problems.from_dataset("cifar10-cat-dog", n=n)
+        data = problem.X, np.asarray(problem.y, dtype=np.float64)
+    except DatasetError as error:
+        what = "GD step, synthetic in place of cats and dogs"
+        print(f"no cats and dogs ({error}): normal numbers of the same shape")
+    bench_step(library, [(n, d)], [256], rows, what, data)
 
 
 def bench_compare(library, steps, rows):
@@ -245,39 +263,70 @@ def plot(rows, path):
     figure.savefig(path, dpi=150)
 
 
+def size(text):
+    n, d = text.split("x")
+    return int(n), int(d)
+
+
+WHAT = ("matvec", "step", "cats-and-dogs", "compare")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "what", nargs="*", default=["matvec", "step", "compare"], help="matvec, step, compare"
-    )
+    parser.add_argument("what", nargs="*", default=WHAT, help=", ".join(WHAT))
     parser.add_argument("--short", action="store_true", help="64, 256 and 1024 bits, without 1000×3072")
+    parser.add_argument("--sizes", nargs="+", type=size, help="N×D as 100x1000; of matvec and step")
+    parser.add_argument("--bits", nargs="+", type=int, help="of matvec and step")
     parser.add_argument("--steps", type=int, default=4000, help="steps of the comparison")
-    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("benchmark-results"),
+        help="folder of table and plot; what is there already and not measured again is kept",
+    )
     options = parser.parse_args()
+    for what in options.what:
+        if what not in WHAT:
+            parser.error(f"expected one of {', '.join(WHAT)}, got {what}")
     options.out.mkdir(parents=True, exist_ok=True)
     library = loop.build()
     rows: list[tuple] = []
-    sizes = params.SIZES[:2] if options.short else params.SIZES
-    bits = params.SHORT_BITS if options.short else params.BITS
+    sizes = options.sizes or (params.SIZES[:2] if options.short else params.SIZES)
+    bits = options.bits or (params.SHORT_BITS if options.short else params.BITS)
     print(processor(), mpsharp.show_config("dicts"), sys.version, sep="\n")
     try:
         if "matvec" in options.what:
             bench_matvec(library, sizes, bits, rows)
         if "step" in options.what:
-            bench_step(library, sizes[1:], params.SHORT_BITS, rows)
+            bench_step(library, options.sizes or params.STEP_SIZES, options.bits or params.SHORT_BITS, rows)
+        if "cats-and-dogs" in options.what:
+            bench_cats_and_dogs(library, rows)
         if "compare" in options.what:
             bench_compare(library, options.steps, rows)
     finally:  # what was measured before an interrupt is kept
         save(rows, options.out)
 
 
+COLUMNS = ("benchmark", "n", "d", "bits", "method", "ns_per_multiply_add_or_seconds", "times_the_loop")
+
+
 def save(rows, folder):
-    plot(rows, folder / "matvec.png")
-    columns = ("benchmark", "n", "d", "bits", "method", "ns_per_multiply_add_or_seconds", "times_the_loop")
-    with (folder / "benchmarks.csv").open("w", newline="") as file:
+    """Merge the rows into those of earlier calls, write the table and draw it."""
+    path = folder / "benchmarks.csv"
+    merged = {}
+    if path.exists():
+        with path.open(newline="") as file:
+            for row in list(csv.reader(file))[1:]:
+                what, n, d, bits, method, value, times = row
+                key = what, int(n), int(d), int(bits), method
+                merged[key] = (float(value), float(times))
+    merged |= {row[:5]: row[5:] for row in rows}
+    table = [key + value for key, value in sorted(merged.items(), key=lambda item: item[0][:4])]
+    plot(table, folder / "matvec.png")
+    with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerow(COLUMNS)
+        writer.writerows(table)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mpsharp.errors import ConfigurationError, ResourceError
 
 if TYPE_CHECKING:
@@ -11,13 +13,16 @@ if TYPE_CHECKING:
     from mpsharp.problems import Problem
 
 _HEADER_BYTES = 32  # of one MPFR number, limbs not counted
+_PYTHON_BYTES = 150  # of the objects that stand for one number while it is read, its digits not counted
 
 
 def estimate_bytes(problem: Problem, format: Format, records: int) -> int:
     """Return an upper estimate of the bytes that a run allocates.
 
     The data matrix and its residues, the reduction of its Gram matrix (square matrices of order
-    min(n, d) with guard bits, and the residues of two of them), a few vectors, and the records.
+    min(n, d) with guard bits, and the residues of two of them), a few vectors, and the records; for data
+    that are not float64 also the Python numbers on the way into the core. Measured peaks are 40 to 85 %
+    of it.
     """
     n, d = problem.n_samples, problem.n_features
     k = min(n, d)
@@ -26,7 +31,10 @@ def estimate_bytes(problem: Problem, format: Format, records: int) -> int:
     number = _HEADER_BYTES + 8 * (format.bits // 64 + 1)
     guarded = number + 8 * 4
     kept = len(problem.v) + 3
-    return 3 * n * d * number + 8 * k * k * guarded + 12 * (n + d) * guarded + records * kept * number
+    entry = 3 * number
+    if problem.X.dtype != np.float64:
+        entry += _PYTHON_BYTES + 5 * format.bits // 4
+    return n * d * entry + 8 * k * k * guarded + 12 * (n + d) * guarded + records * kept * number
 
 
 def available_bytes() -> int:
