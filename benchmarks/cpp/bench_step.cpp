@@ -123,7 +123,7 @@ void benchmark(std::size_t n, std::size_t d, long bits, const Options& options) 
   for (const unsigned threads : options.threads) {
     const std::shared_ptr<const MatrixProducts> products =
         make_products(X, options.arithmetic, threads, options.path);
-    const auto model = std::make_shared<const Minimalist>(products, y, 2);
+    const auto model = std::make_shared<const Minimalist>(products, y, 2, n, std::nullopt);
     const auto descent = std::make_shared<GradientDescent>(model, u, v, step_size, poll);
     methods.push_back({threads == 1 ? "step, 1 thread" : "step, more threads", 1,
                        [descent, &poll] { descent->advance(1, 1e300, std::nullopt, poll); }});

@@ -74,7 +74,8 @@ void check_case(Tally& tally, std::uint64_t seed) {
   const unsigned threads = one_in(generator, 50) ? 3 : 1;
   const auto start = [&](KernelPath path) {
     const auto model = std::make_shared<const Minimalist>(
-        make_products(problem.X, arithmetic, threads, path), problem.y, problem.v.size() + 1);
+        make_products(problem.X, arithmetic, threads, path), problem.y, problem.v.size() + 1,
+        problem.X->rows(), std::nullopt);
     return std::make_unique<GradientDescent>(model, problem.u, problem.v, problem.step_size, poll);
   };
   const auto expected = start(KernelPath::reference);

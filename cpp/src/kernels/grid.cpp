@@ -68,14 +68,19 @@ bool join52(std::vector<mp_limb_t>& out, const std::uint64_t* limbs, std::size_t
   const std::size_t size = (52 * n + 63) / 64;
   out.resize(size);
   const bool negative = (limbs[stride * (n - 1)] >> 51 & 1U) != 0;
-  const auto limb = [&](std::size_t l) { return l < n ? limbs[stride * l] : 0; };
-  for (std::size_t word = 0; word < size; ++word) {
-    const std::size_t l = 64 * word / 52;
-    const std::size_t shift = 64 * word % 52;
-    std::uint64_t value = limb(l) >> shift | limb(l + 1) << (52 - shift);
-    if (shift > 40) value |= limb(l + 2) << (104 - shift);
-    out[word] = value;
+  std::size_t word = 0;
+  std::uint64_t value = 0;
+  unsigned bits = 0;  // of value, below 64
+  for (std::size_t l = 0; l < n; ++l) {
+    const std::uint64_t limb = limbs[stride * l];
+    value |= limb << bits;
+    bits += 52;
+    if (bits < 64) continue;
+    out[word++] = value;
+    bits -= 64;
+    value = limb >> (52 - bits);
   }
+  if (word < size) out[word] = value;
   if (negative) {
     const std::size_t used = 52 * n - 64 * (size - 1);  // bits of the last word
     if (used < 64) out[size - 1] |= ~std::uint64_t{0} << used;
