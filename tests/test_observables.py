@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -168,6 +169,28 @@ def test_coordinates_do_not_matter(format, shape):
         run(problem, format=format, observables="imbalance_terms", coordinates="spectral")
 
 
+@given(problem=small_problems(max_n=3, max_d=3, scale_bits=4), format=st.sampled_from([53, 150, "float64"]))
+def test_largest_eigenvalues_are_those_of_the_exact_hessian(problem, format):
+    bits = 53 if format == "float64" else format
+    size = problem.n_features + len(problem.v)
+    seen = at_start(problem, format, f"eigenvalues:{size},sharpness")
+    X, y, u, v, _ = rounded(problem, bits)
+    with mpmath.workprec(2 * bits + 64):
+        exact = mpmath.matrix(
+            [
+                [mpmath.mpf(int(x.numerator)) / int(x.denominator) for x in row]
+                for row in oracles.hessian(X, y, u, v)
+            ]
+        )
+        expected = sorted(mpmath.eigsy(exact, eigvals_only=True), reverse=True)
+        largest = max(abs(x) for x in exact)
+        # LAPACK: some size² roundings of the norm, and those of the singular vectors.
+        unit = mpmath.mpf(2) ** (-42 if format == "float64" else -bits)
+        for value, wanted in zip(seen["eigenvalues"], expected, strict=True):
+            assert abs(mpmath.mpf(value) - wanted) <= 2 * unit * largest + abs(wanted) * unit
+        assert abs(mpmath.mpf(seen["sharpness"]) - mpmath.mpf(seen["eigenvalues"][0])) <= 4 * unit * largest
+
+
 # --- laws along a run -------------------------------------------------------------------------------------
 
 
@@ -240,7 +263,7 @@ def test_every_record_has_its_shape_and_survives_the_store(tmp_path, depth, form
     names = ALL if depth == 2 else ANY_DEPTH
     made = run(problem, format=format, steps=5, record_every=2, observables=names)
     for name, values in made.records.items():
-        assert values.shape == (4, *RECORDS[name].shape(depth)), name
+        assert values.shape == (4, *RECORDS[name].shape(depth, 2)), name
         assert np.isfinite(made[name]).all()
         assert made[name] is made[name]
     back = mpsharp.load(made.save(tmp_path / "run"))

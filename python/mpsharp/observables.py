@@ -13,6 +13,7 @@ from mpsharp.errors import ConfigurationError, ConvergenceError, NonFiniteError,
 from mpsharp.exact import ExactArray
 from mpsharp.theory.arithmetic import Number, sqrt
 from mpsharp.theory.bounds import bounds, exact_sharpness, layer_squares
+from mpsharp.theory.hessian import arrow, top_eigenvalues
 from mpsharp.theory.lemmas import bounds_at
 from mpsharp.theory.one_step import gd_change, sgd_change
 
@@ -34,6 +35,7 @@ class Record:
     axis : what its entries are counted by; None for one number per step.
     entries : names of the first entries.
     layers : whether one entry for each outer layer follows, v_1 … v_{depth - 1}.
+    counted : whether the parameter of the observable says how many entries there are.
     """
 
     name: str
@@ -41,14 +43,18 @@ class Record:
     axis: str | None = None
     entries: tuple[str, ...] = ()
     layers: bool = False
+    counted: bool = False
 
-    def shape(self, depth: int) -> tuple[int, ...]:
+    def shape(self, depth: int, parameter: int | None = None) -> tuple[int, ...]:
         """Shape at one step."""
+        if self.counted:
+            return (parameter or 0,)
         return () if self.axis is None else (len(self.entries) + (depth - 1 if self.layers else 0),)
 
     def labels(self, count: int) -> list[str]:
         """Names of `count` entries."""
-        return [*self.entries, *(f"v{layer}" for layer in range(1, count + 1))][:count]
+        more = range(1, count + 1)
+        return [*self.entries, *(f"v{k}" if self.layers else f"{self.axis} {k}" for k in more)][:count]
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,20 @@ def _sharpness(point: Point, _: None) -> tuple[Any, ...]:
 def _imbalance(point: Point, _: None) -> tuple[Any, ...]:
     """‖Πu‖² − v_l² of every outer layer (Definition 4.2)."""
     return (point.imbalance,)
+
+
+@_register(Record("eigenvalues", "1/step_size", "rank", counted=True), parameter="count")
+def _eigenvalues(point: Point, count: int) -> tuple[Any, ...]:
+    """The largest eigenvalues of the Hessian, falling; 5 of them, or the number after the colon. Their errors
+    are relative to the first.
+    """
+    sigma, v = point.spectrum.sigma, point.v
+    d, nu = point.label_coefficients, point.weight_coefficients
+    if not len(sigma):  # X = 0
+        return ([0 * v[0]] * count,)
+    of = arrow(sigma, d, nu, v, point.n_samples, point.n_features)
+    bits = point.arithmetic.bits
+    return (top_eigenvalues(of, count, None if bits is None else bits + 8),)
 
 
 @_register(Record("gradient_norm", "1/step_size"))
@@ -320,6 +340,10 @@ def _parse(text: object, problem: Problem, optimizer: Any, coordinates: str) -> 
         raise ConfigurationError(
             f"{text}: expected coordinates that show the samples (parameter, row_space), got 'spectral'"
         )
+    if kind.parameter == "count":
+        parameter = min(5, _n_parameters(problem)) if parameter is None else parameter
+        if not 1 <= parameter <= _n_parameters(problem):
+            raise ConfigurationError(f"{text}: expected 1 … {_n_parameters(problem)}, got {parameter}")
     if kind.parameter == "batch_size":
         parameter = getattr(optimizer, "batch_size", None) if parameter is None else parameter
         if parameter is None:
@@ -331,6 +355,10 @@ def _parse(text: object, problem: Problem, optimizer: Any, coordinates: str) -> 
     return Observable(kind, parameter)
 
 
+def _n_parameters(problem: Problem) -> int:
+    return problem.n_features + len(problem.v)
+
+
 def _values(item: Observable, point: Point) -> tuple[Any, ...]:
     if item.kind.name == "loss" or point.finite:
         try:
@@ -338,7 +366,9 @@ def _values(item: Observable, point: Point) -> tuple[Any, ...]:
                 return item.kind.evaluate(point, item.parameter)
         except (NonFiniteError, ConvergenceError):
             pass  # an outcome of the mathematics: too large for float64
-    return tuple(np.full(record.shape(len(point.v) + 1), np.nan) for record in item.kind.records)
+    return tuple(
+        np.full(record.shape(len(point.v) + 1, item.parameter), np.nan) for record in item.kind.records
+    )
 
 
 def _rounded(value: Any, point: Point) -> ExactArray:

@@ -111,6 +111,12 @@ class Instruments:
             check_in_range(self.spectrum, self.label_coefficients, largest)
         return self.label_coefficients
 
+    def weight_coefficients(self, u: _core.Vector) -> Array:
+        """ν_i = r_iᵀu, shape (rank,)."""
+        if not self._form.is_diagonal:
+            u = self.singular.right_coefficients(u)
+        return np.asarray(from_core(u).to_gmpy2())
+
     @cached_property
     def top_direction(self) -> _core.Vector:
         """r₁ in the coordinates of the run."""
@@ -176,6 +182,7 @@ class MpfrPoint:
         self._loss = loss
         self.record_bits = by.bits
         self.n_samples = by.problem.n_samples
+        self.n_features = by.problem.n_features
         self.arithmetic = Arithmetic(by.bits, by.bits + GUARD_BITS)
 
     @cached_property
@@ -245,6 +252,16 @@ class MpfrPoint:
     def labels(self) -> Array:
         """Coefficients of y in the left singular vectors."""
         return self._by.labels
+
+    @property
+    def label_coefficients(self) -> Array:
+        """d_i = w_iᵀy."""
+        return self._by.label_coefficients
+
+    @cached_property
+    def weight_coefficients(self) -> Array:
+        """ν_i = r_iᵀu."""
+        return self._by.weight_coefficients(self._u)
 
     @property
     def top_label(self) -> Number:

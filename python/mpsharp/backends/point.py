@@ -96,6 +96,21 @@ class Point(Protocol):
         ...
 
     @property
+    def label_coefficients(self) -> Array:
+        """d_i = w_iᵀy, shape (rank,), whatever they are."""
+        ...
+
+    @property
+    def weight_coefficients(self) -> Array:
+        """ν_i = r_iᵀu, shape (rank,)."""
+        ...
+
+    @property
+    def n_features(self) -> int:
+        """d, the number of entries of u in the coordinates of the problem."""
+        ...
+
+    @property
     def top_label(self) -> Number:
         """d₁ = w₁ᵀy."""
         ...

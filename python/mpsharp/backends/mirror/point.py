@@ -79,9 +79,9 @@ class Instruments:
         return np.asarray(labels_in_range(self.spectrum, self._samples[1]))
 
     @cached_property
-    def top_label(self) -> Any:
-        """d₁."""
-        return self.spectrum.labels(self._samples[1])[0]
+    def label_coefficients(self) -> Array:
+        """d_i = w_iᵀy, shape (rank,)."""
+        return np.asarray(self.spectrum.labels(self._samples[1]))
 
 
 class MirrorPoint:
@@ -96,6 +96,7 @@ class MirrorPoint:
         self.v = v.astype(np.float64)
         self.loss = loss
         self.n_samples = by.problem.n_samples
+        self.n_features = by.problem.n_features
 
     @cached_property
     def finite(self) -> bool:
@@ -154,9 +155,19 @@ class MirrorPoint:
         return self._by.labels
 
     @property
+    def label_coefficients(self) -> Array:
+        """d_i = w_iᵀy."""
+        return self._by.label_coefficients
+
+    @cached_property
+    def weight_coefficients(self) -> Array:
+        """ν_i = r_iᵀu."""
+        return np.asarray(self._by.spectrum.right.T @ self._u)
+
+    @property
     def top_label(self) -> Any:
         """d₁ = w₁ᵀy."""
-        return self._by.top_label
+        return self._by.label_coefficients[0]
 
     @cached_property
     def top_weight(self) -> Any:
