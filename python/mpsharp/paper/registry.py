@@ -5,6 +5,7 @@ from __future__ import annotations
 from mpsharp._text import text_table
 from mpsharp.paper import (
     fig04,
+    fig05,
     fig06,
     fig09,
     fig27,
@@ -20,6 +21,7 @@ from mpsharp.paper.exhibit import Exhibit
 
 _FIGURES = (
     fig04,
+    fig05,
     fig06,
     fig09,
     fig27,

@@ -1,0 +1,297 @@
+"""Figure 5: dataset size, depth and the sharpness that gradient flow reaches."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mpsharp import plotting, problems
+from mpsharp.formats import FormatLike
+from mpsharp.optimizers import GradientFlow
+from mpsharp.paper.files import write_csv
+from mpsharp.theory import Bounds, minimizer_sharpness, minimizer_sharpness_bounds
+from mpsharp.training import run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from mpsharp.problems import Problem
+    from mpsharp.trajectory import Trajectory
+
+NAME = "fig05"
+TITLE = "Dataset size and depth: sharpness of the minimalist model along gradient flow"
+STATEMENT = (
+    "Gradient flow ends at a higher sharpness with more data, and with more layers (for Q > 1), between the "
+    "bounds of Theorem 4.6. The start is ours, balanced with norm 0.5, so that the limit is known exactly; "
+    "the flow controls its own error; float64 in spectral coordinates."
+)
+DATA = "CIFAR-10"
+MINUTES = 2.0
+
+DATASET = "cifar10-cat-dog"
+START = 0.5  # ‖Πu‖ = v_l
+DEPTHS = (2, 3, 4, 5)
+LEFT = 1e-6  # what a loss of 1e-13 leaves of the way to the limit, relative
+DEPTH_SAMPLES = 300  # of the panel by depth: Q is about 1.7
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One run.
+
+    Parameters
+    ----------
+    panel : "size" or "depth".
+    n_samples, depth, subset : of its problem.
+    limit : exact sharpness at its end.
+    bounds : of Theorem 4.6.
+    result : the run.
+    """
+
+    panel: str
+    n_samples: int
+    depth: int
+    subset: int
+    limit: float
+    bounds: Bounds
+    result: Trajectory
+
+    def row(self) -> dict[str, Any]:
+        """What the summary says of it."""
+        last = float(self.result.sharpness[-1])
+        return {
+            "panel": self.panel,
+            "n_samples": self.n_samples,
+            "depth": self.depth,
+            "subset": self.subset,
+            "status": self.result.status,
+            "steps": int(self.result.step[-1]),
+            "flow_time": float(self.result.flow_time[-1]),
+            "last_log2_loss": float(self.result.log2_loss[-1]),
+            "first_sharpness": float(self.result.sharpness[0]),
+            "last_sharpness": last,
+            "exact_limit": self.limit,
+            "relative_difference": last / self.limit - 1,
+            "lower_bound": self.bounds.lower,
+            "upper_bound": self.bounds.upper,
+            "between_bounds": bool(self.bounds.lower <= last * (1 + LEFT) and last <= self.bounds.upper),
+            "imbalance_drift": float(self.result.imbalance_drift.max()),
+        }
+
+
+def balanced(problem: Problem, norm: float = START) -> Problem:
+    """Return the problem with a balanced start: Πu as it is but for its length, ‖Πu‖ = v_l = `norm`.
+
+    Parameters
+    ----------
+    problem : float64 data with n_samples ≤ n_features and full rank.
+    norm : of every layer.
+    """
+    u = problem.X.T @ np.linalg.solve(problem.X @ problem.X.T, problem.X @ problem.u)
+    layers = np.full(len(problem.v), norm)
+    return dataclasses.replace(problem, u=u * (norm / np.linalg.norm(u)), v=layers, recipe=None, _cache={})
+
+
+def lines(
+    *,
+    sizes: Sequence[int],
+    depths: Sequence[int] = DEPTHS,
+    depth_samples: int = DEPTH_SAMPLES,
+    subsets: int,
+    seed: int = 0,
+    format: FormatLike = "float64",
+    stop_loss: float = 1e-13,
+    steps: int = 2_000_000,
+    record_every: int = 100,
+    progress: bool | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Line]:
+    """Make every run, each until its loss is at most `stop_loss`.
+
+    Parameters
+    ----------
+    sizes : numbers of samples of the two-layer runs.
+    depths, depth_samples : of the others.
+    subsets : how many random subsets of each size; subset k is drawn with seed + k.
+    format, stop_loss, steps, record_every : of the runs.
+    progress, report : as for `mpsharp.paper.exhibit.Make`.
+
+    Raises
+    ------
+    DatasetError
+        The images are absent.
+    """
+    wanted = [("size", n, 2) for n in sizes] + [("depth", depth_samples, depth) for depth in depths]
+    made: list[Line] = []
+    for panel, n, depth in wanted:
+        for subset in range(subsets):
+            drawn = problems.from_dataset(DATASET, n, seed + subset, depth=depth)
+            problem = balanced(problems.row_space(drawn))  # a smaller matrix to decompose
+            result = run(
+                problem,
+                format=format,
+                arithmetic="numpy" if format == "float64" else "exact",
+                optimizer=GradientFlow(),
+                coordinates="spectral",
+                steps=steps,
+                record_every=record_every,
+                stop_loss=stop_loss,
+                progress=progress,
+            )
+            made.append(
+                Line(
+                    *(panel, n, depth, subset),
+                    limit=minimizer_sharpness(problem.X, problem.y, depth),
+                    bounds=minimizer_sharpness_bounds(problem.X, problem.y, depth),
+                    result=result,
+                )
+            )
+        row = made[-1].row()
+        report(
+            f"n = {n}, D = {depth}: S = {row['last_sharpness']:.1f}, {row['relative_difference']:+.1e} off"
+        )
+    return made
+
+
+def make(
+    folder: Path,
+    *,
+    full: bool = False,
+    seed: int = 0,
+    progress: bool | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Write the picture, every drawn point, a row per run, and the trends as numbers.
+
+    n = 1000 takes about a million steps and is left to `full`.
+    """
+    from mpsharp.plotting import save_figure
+
+    sizes, subsets = ((100, 300, 500, 1000), 5) if full else ((100, 300, 500), 2)
+    made = lines(
+        sizes=sizes,
+        subsets=subsets,
+        seed=seed,
+        progress=progress,
+        report=lambda text: report(f"{NAME} {text}"),
+    )
+    for end in (".png", ".pdf"):
+        save_figure(plot(made), folder / f"{NAME}{end}")
+    write_csv(folder / f"{NAME}_curves.csv", points(made))
+    rows = [line.row() for line in made]
+    write_csv(folder / f"{NAME}_summary.csv", rows)
+    found = trends(made)
+    write_csv(folder / f"{NAME}_trends.csv", found)
+    for trend in found:
+        report(f"{NAME} {trend['trend']}: {trend['holding']} of {trend['of']}")
+    ends = (".png", ".pdf", "_curves.csv", "_summary.csv", "_trends.csv")
+    return {"runs": rows, "trends": found, "files": [f"{NAME}{end}" for end in ends]}
+
+
+def points(made: Sequence[Line]) -> list[dict[str, Any]]:
+    """One row for each record of each run."""
+    return [
+        {
+            "panel": line.panel,
+            "n_samples": line.n_samples,
+            "depth": line.depth,
+            "subset": line.subset,
+            "step": int(step),
+            "flow_time": float(time),
+            "sharpness": float(sharpness),
+        }
+        for line in made
+        for step, time, sharpness in zip(
+            line.result.step, line.result.flow_time, line.result.sharpness, strict=True
+        )
+    ]
+
+
+def trends(made: Sequence[Line]) -> list[dict[str, Any]]:
+    """Compare the final sharpness of neighbouring sizes and depths, subset by subset.
+
+    Returns
+    -------
+    list of dict
+        "trend", in how many comparisons it is "holding", "of" how many, and the smallest ratio of the final
+        sharpness that should be higher to the other, "smallest_ratio".
+    """
+    found = []
+    for panel, name in (("size", "n_samples"), ("depth", "depth")):
+        final = {
+            (line.subset, getattr(line, name)): float(line.result.sharpness[-1])
+            for line in made
+            if line.panel == panel
+        }
+        values = sorted({value for _, value in final})
+        ratios = [
+            final[subset, high] / final[subset, low]
+            for low, high in itertools.pairwise(values)
+            for subset in sorted({subset for subset, _ in final})
+        ]
+        found.append(
+            {
+                "trend": f"rises with {name.replace('_', ' ')}",
+                "holding": sum(ratio > 1 for ratio in ratios),
+                "of": len(ratios),
+                "smallest_ratio": min(ratios),
+            }
+        )
+    inside = [line.row()["between_bounds"] for line in made]
+    found.append(
+        {
+            "trend": f"ends between the bounds of Theorem 4.6, to {LEFT:g}",
+            "holding": sum(inside),
+            "of": len(inside),
+            "smallest_ratio": min(float(line.result.sharpness[-1]) / line.bounds.lower for line in made),
+        }
+    )
+    return found
+
+
+def plot(made: Sequence[Line]) -> Figure:
+    """Draw sharpness against flow time: by size beside by depth, with the exact limits."""
+    figure = plotting.new_figure((9.0, 4.2))
+    left, right = figure.subplots(1, 2)
+    _panel(left, [line for line in made if line.panel == "size"], "n_samples", "n = {}")
+    _panel(right, [line for line in made if line.panel == "depth"], "depth", "D = {}")
+    n = next(line.n_samples for line in made if line.panel == "depth")
+    left.set_title("by number of samples, D = 2", fontsize="medium")
+    right.set_title(f"by depth, n = {n}", fontsize="medium")
+    left.set_ylabel("sharpness (1 / step size)")
+    subsets = 1 + max(line.subset for line in made)
+    figure.suptitle(
+        f"cats and dogs, gradient flow from a balanced start of norm {START:g}: {subsets} subsets (thin), "
+        "their median,\nand the exact sharpness at the minimiser (dotted)",
+        fontsize="medium",
+    )
+    return figure
+
+
+def _panel(axes: Axes, made: Sequence[Line], name: str, label: str) -> None:
+    values = sorted({getattr(line, name) for line in made})
+    for value, colour in zip(values, plotting.colours(len(values)), strict=True):
+        group = [line for line in made if getattr(line, name) == value]
+        for line in group:
+            axes.plot(line.result.flow_time, line.result.sharpness, color=colour, linewidth=0.7, alpha=0.5)
+        end = max(line.result.flow_time[-1] for line in group)
+        time = np.geomspace(1e-3, end, 200)
+        curves = [np.interp(time, line.result.flow_time, line.result.sharpness) for line in group]
+        text = label.format(value)
+        axes.plot(time, np.median(curves, axis=0), color=colour, linewidth=1.8, label=text)
+        axes.axhline(
+            float(np.median([line.limit for line in group])), color=colour, linestyle=":", linewidth=1
+        )
+    axes.set_xscale("log")
+    axes.set_xlim(left=1e-3)
+    axes.set_yscale("log")
+    axes.set_xlabel("flow time")
+    axes.legend(fontsize="small", frameon=False, loc="lower right")
+    axes.grid(alpha=0.25)
