@@ -128,6 +128,8 @@ CASES = {
     "negative curvature": (EYE, [50.0, 1, 1, 1], [0.1, 0, 0, 0], [0.1, 0.1]),
     "rank one, n > d": (np.ones((5, 2)), [1.0] * 5, [1.0, -0.5], [2.0]),
     "rank one, n < d": (np.ones((2, 5)), [1.0] * 2, [1.0] * 5, [2.0, 1.0]),
+    "two close on top": (np.diag([1.0, 1 - 1e-9, 0.5, 0.1]), [0.0, 0, 0, 1e-3], [0.0, 0, 0, 1], [3.0]),
+    "a small gap": (np.diag([1.0, 1 - 1e-5, 0.5, 0.1]), [1e-9, 1e-9, 0, 1e-3], [0.0, 0, 0, 1], [3.0]),
     "one sample": (np.ones((1, 3)), [2.0], [1.0, 0, 0], [1.0]),
     "one feature": (np.ones((3, 1)), [2.0, 1, 0], [1.0], [1.0]),
     "D = 8": (EYE + 0.5, [1.0, 2, 3, 4], [1.0, 0.5, 0, 0], [1.0, 1.1, 0.9, 1.2, -1.0, 0.8, 1.0]),
@@ -143,6 +145,20 @@ def test_sharpness_of_awkward_spectra(name):
         # 128 bits are returned; the reduction is backward stable with 64 more.
         assert abs(to_mp(run.exact("sharpness")[0]) - expected) <= mpmath.ldexp(abs(expected), -126)
     assert run.sharpness_residual[0] <= 2.0**-120 * max(run.sharpness[0], 1e-300)
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
+@pytest.mark.parametrize("depth", [2, 4])
+def test_sharpness_has_the_bits_asked_for(shape, depth):
+    """From 53 bits on the start is the same point, so every precision rounds the same number."""
+    problem = random_problem(7, *shape, depth)
+    found = {bits: mpsharp.run(problem, bits=bits, steps=1) for bits in (53, 64, 100, 256, 1024, 4096)}
+    with gmpy2.context(precision=5000):
+        truth = found[4096].exact("sharpness")[0]
+        for bits, run in found.items():
+            error = abs(run.exact("sharpness")[0] - truth)
+            assert error <= truth * gmpy2.exp2(1 - bits), bits
+            assert run.exact("sharpness_residual")[0] <= truth * gmpy2.exp2(-bits), bits
 
 
 def test_zero_hessian():

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "elementary.hpp"
@@ -9,12 +10,14 @@
 
 namespace mpsharp {
 
-/// x * 2^-exponent as double; what is out of range becomes 0 or infinity.
+/// x * 2^-exponent as double, to some 2^-52; what is out of range becomes 0 or infinity.
 inline double scaled(mpfr_srcptr x, long exponent) {
-  if (mpfr_zero_p(x)) return 0.0;
-  long own = 0;
-  const double fraction = mpfr_get_d_2exp(&own, x, MPFR_RNDN);
-  return std::ldexp(fraction, static_cast<int>(std::clamp(own - exponent, -5000L, 5000L)));
+  if (mpfr_regular_p(x) == 0) return mpfr_get_d(x, MPFR_RNDN);
+  const auto limbs = static_cast<std::size_t>((mpfr_get_prec(x) + 63) / 64);
+  const auto* top = static_cast<const mp_limb_t*>(mpfr_custom_get_significand(x)) + (limbs - 1);
+  const double magnitude = static_cast<double>(*top);
+  const long own = std::clamp(mpfr_get_exp(x) - exponent - 64, -5000L, 5000L);
+  return std::ldexp(mpfr_signbit(x) != 0 ? -magnitude : magnitude, static_cast<int>(own));
 }
 
 /// Entries of a start vector that no symmetry of the problem makes orthogonal to an eigenvector.
@@ -23,7 +26,8 @@ inline double generic(std::size_t i) {
   return 0.5 + (x - std::floor(x));
 }
 
-/// The positive-definiteness test in double, everything scaled by powers of two.
+/// The arrow in double, everything scaled by powers of two so that its norm is about one: where its
+/// largest eigenvalue lies, what the next one leaves of room, and a first eigenvector.
 class DoubleArrow {
  public:
   DoubleArrow(const Arrow& arrow, const Vector& metric_border, long exponent)
@@ -123,15 +127,20 @@ class DoubleArrow {
     return true;
   }
 
-  [[nodiscard]] bool definite(double lambda) {
-    double phi = 0.0, pivot = 1.0, carried = 0.0;
+  /// How many eigenvalues lie above `lambda`, but for those within rounding errors of it: negative
+  /// pivots of lambda - H in blocks (Sylvester, Haynsworth). Stops counting at `enough`.
+  [[nodiscard]] std::size_t count_above(double lambda, std::size_t enough) {
+    std::size_t count = 0;
     // b'M (lambda - A)^-1 b would need a back substitution; y'D^-1 z with z = L^-1 b, y = L^-1 M b
     // needs none.
-    double carried_metric = 0.0;
+    double phi = 0.0, pivot = 1.0, carried = 0.0, carried_metric = 0.0;
     for (std::size_t i = 0; i < k_; ++i) {
       const double ratio = i > 0 ? off_[i - 1] / pivot : 0.0;
       pivot = lambda - diagonal_[i] - (i > 0 ? off_[i - 1] * ratio : 0.0);
-      if (!(pivot > 0.0)) return false;
+      if (!(pivot > 0.0)) {
+        if (++count == enough) return count;
+        if (!(pivot < 0.0)) pivot = -0x1p-60;
+      }
       carried = border_[i] + ratio * carried;
       carried_metric = metric_border_[i] + ratio * carried_metric;
       phi += carried * carried_metric / pivot;
@@ -143,13 +152,37 @@ class DoubleArrow {
       }
     }
     for (std::size_t j = 0; j < m_; ++j) {
-      if (!(f_[j * m_ + j] > 0.0)) return false;
+      double& diagonal = f_[j * m_ + j];
+      if (!(diagonal > 0.0)) {
+        if (++count == enough) return count;
+        if (!(diagonal < 0.0)) diagonal = -0x1p-60;
+      }
       for (std::size_t i = j + 1; i < m_; ++i) {
-        const double ratio = f_[i * m_ + j] / f_[j * m_ + j];
+        const double ratio = f_[i * m_ + j] / diagonal;
         for (std::size_t l = i; l < m_; ++l) f_[l * m_ + i] -= ratio * f_[l * m_ + j];
       }
     }
-    return true;
+    return count;
+  }
+
+  /// Halves [low, high] `times` times, or until nothing lies between: the largest eigenvalue, as an
+  /// upper bound.
+  double bisect(double low, double high, int times) {
+    for (int i = 0; i < times; ++i) {
+      const double middle = low + (high - low) / 2;
+      if (middle <= low || middle >= high) break;
+      (count_above(middle, 1) == 0 ? high : low) = middle;
+    }
+    return high;
+  }
+
+  /// A number that the next eigenvalue lies below `lambda` by at least, where the largest is just
+  /// below it; nothing where that is too little for double to tell.
+  std::optional<double> gap_below(double lambda) {
+    for (double gap = 0.5; gap > 0x1p-24; gap /= 2) {
+      if (count_above(lambda - gap, 2) == 1) return gap;
+    }
+    return std::nullopt;
   }
 
  private:
@@ -158,15 +191,5 @@ class DoubleArrow {
   long y_exponent_ = 0;
   double coupling_ = 0.0;
 };
-
-/// Halves [low, high] until nothing lies between or the width is below `width`.
-inline double bisect(DoubleArrow& arrow, double low, double high) {
-  for (int i = 0; i < 120; ++i) {
-    const double middle = low + (high - low) / 2;
-    if (middle <= low || middle >= high) break;
-    (arrow.definite(middle) ? high : low) = middle;
-  }
-  return high;
-}
 
 }  // namespace mpsharp

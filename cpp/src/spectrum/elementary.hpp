@@ -4,6 +4,9 @@
 
 namespace mpsharp {
 
+/// For norms and bounds: just below one limb, where MPFR is fastest.
+inline const Bits coarse_bits{63};
+
 /// acc <- acc + a b, product and sum rounded to the precision of `acc`.
 inline void add_product(mpfr_ptr acc, mpfr_ptr scratch, mpfr_srcptr a, mpfr_srcptr b) {
   mpfr_mul(scratch, a, b, MPFR_RNDN);

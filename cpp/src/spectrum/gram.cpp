@@ -5,16 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include "arrow_operator.hpp"
+#include "elementary.hpp"
 #include "gram_matrix.hpp"
+#include "mpsharp/kernels/matmul.hpp"
 #include "mpsharp/models/minimalist.hpp"
 #include "mpsharp/spectrum/arrow.hpp"
 
 namespace mpsharp {
 
 namespace {
-
-/// Enough for the norm of a residual vector.
-const Bits residual_bits{53};
 
 bool finite(const Vector& x) {
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -47,19 +47,6 @@ Matrix corner_block(const Vector& w, const Vector& v, mpfr_srcptr ss, mpfr_srcpt
   return g;
 }
 
-/// out <- alpha a + beta b - lambda y, elementwise, then its norm's square is left to the caller.
-void combine(Vector& out, mpfr_srcptr alpha, const Vector& a, mpfr_srcptr beta, const Vector& b,
-             mpfr_srcptr lambda, const Vector& y) {
-  Mpfr scratch(out.bits());
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    mpfr_mul(out[i], alpha, a[i], MPFR_RNDN);
-    mpfr_mul(scratch, beta, b[i], MPFR_RNDN);
-    mpfr_add(out[i], out[i], scratch, MPFR_RNDN);
-    mpfr_mul(scratch, lambda, y[i], MPFR_RNDN);
-    mpfr_sub(out[i], out[i], scratch, MPFR_RNDN);
-  }
-}
-
 }  // namespace
 
 GramForm::GramForm(const Vector& sigma, Bits bits, std::size_t n_samples)
@@ -68,7 +55,9 @@ GramForm::GramForm(const Vector& sigma, Bits bits, std::size_t n_samples)
       rows_(true),
       rank_(sigma.size()),
       form_{{Vector(sigma.size(), bits), Vector(sigma.size() == 0 ? 0 : sigma.size() - 1, bits)},
-            Matrix(0, 0, bits)} {
+            Matrix(0, 0, bits)},
+      size_(coarse_bits),
+      defect_(coarse_bits) {
   for (std::size_t i = 0; i < sigma.size(); ++i) {
     mpfr_sqr(form_.t.diagonal[i], sigma[i], MPFR_RNDN);
   }
@@ -80,13 +69,17 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
       n_samples_(n_samples),
       rows_(data.rows() <= data.columns()),
       rank_(rank),
-      form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)} {
+      form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)},
+      size_(coarse_bits),
+      defect_(coarse_bits) {
   auto a = std::make_shared<Matrix>(gram_matrix(data, rows_, bits, threads, poll));
   form_ = tridiagonalize(*a, poll);
-  gram_ = make_products(a, Arithmetic::exact, threads);
-  q_ = make_products(std::make_shared<Matrix>(form_.q), Arithmetic::exact, threads);
+  auto q = std::make_shared<Matrix>(std::move(form_.q));
+  form_.q = Matrix(0, 0, bits);
+  q_ = make_products(q, Arithmetic::exact, threads);
+  measure_defect(*a, *q, threads, poll);
   if (rank_ < order()) {
-    pairs_ = eigenpairs(form_, poll);
+    pairs_ = eigenpairs({form_.t, *q}, poll);
     // Largest first, so that the first `rank` columns span the numerical row or column space.
     std::vector<std::size_t> places(order());
     std::iota(places.begin(), places.end(), std::size_t{0});
@@ -105,6 +98,51 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
   }
 }
 
+void GramForm::measure_defect(const Matrix& a, const Matrix& q, unsigned threads,
+                              const Poll& poll) {
+  const std::size_t k = order();
+  Mpfr e(coarse_bits), f(coarse_bits), term(coarse_bits);
+  Mpfr entry(bits()), scratch(bits());
+  Matrix product(k, k, bits());
+  const auto add_square = [&](Mpfr& sum) {
+    mpfr_sqr(term, entry, MPFR_RNDU);
+    mpfr_add(sum, sum, term, MPFR_RNDU);
+  };
+  multiply(product, transposed(q), q, threads, poll);
+  for (std::size_t i = 0; i < k; ++i) {
+    for (std::size_t j = 0; j < k; ++j) {
+      mpfr_sub_ui(entry, product(i, j), i == j ? 1 : 0, MPFR_RNDN);
+      add_square(f);
+    }
+  }
+  multiply(product, a, q, threads, poll);
+  for (std::size_t i = 0; i < k; ++i) {
+    for (std::size_t j = 0; j < k; ++j) {
+      mpfr_mul(entry, q(i, j), form_.t.diagonal[j], MPFR_RNDN);
+      if (j > 0) add_product(entry, scratch, q(i, j - 1), form_.t.off_diagonal[j - 1]);
+      if (j + 1 < k) add_product(entry, scratch, q(i, j + 1), form_.t.off_diagonal[j]);
+      mpfr_sub(entry, product(i, j), entry, MPFR_RNDN);
+      add_square(e);
+    }
+  }
+  for (std::size_t i = 0; i < k; ++i) {  // ||T|| by its largest row sum
+    mpfr_abs(term, form_.t.diagonal[i], MPFR_RNDU);
+    for (const std::size_t j : {i, i + 1}) {
+      if (j == 0 || j == k) continue;
+      mpfr_abs(entry, form_.t.off_diagonal[j - 1], MPFR_RNDN);
+      mpfr_add(term, term, entry, MPFR_RNDU);
+    }
+    if (mpfr_cmp(term, size_) > 0) mpfr_set(size_, term, MPFR_RNDU);
+  }
+  mpfr_sqrt(defect_, e, MPFR_RNDU);
+  if (!mpfr_zero_p(size_)) mpfr_div(defect_, defect_, size_, MPFR_RNDU);
+  mpfr_sqrt(f, f, MPFR_RNDU);
+  mpfr_add(defect_, defect_, f, MPFR_RNDU);
+  // Rounding errors of these differences.
+  mpfr_set_ui_2exp(term, 4 * k, -bits().value(), MPFR_RNDU);
+  mpfr_add(defect_, defect_, term, MPFR_RNDU);
+}
+
 void GramForm::to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const {
   if (q_ == nullptr) {
     copy(out, x);
@@ -113,22 +151,42 @@ void GramForm::to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) co
   }
 }
 
-void GramForm::from_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const {
-  if (q_ == nullptr) {
-    copy(out, x);
-  } else {
-    q_->apply(out, x, poll);
+Mpfr GramForm::reduction_error(const Arrow& arrow, const Vector& border,
+                               const TopEigenpair& pair) const {
+  // In full coordinates the vector is (Q y, x). With E = A Q - Q T and F = Q'Q - I, H of it differs
+  // from the arrow's by a X'E y, by X'F b (w'x) and by w b'(E + F T) y, as far as first order goes;
+  // ||X'|| is sqrt(||T||). Where A = X'X there is no X' in front.
+  const Bits bits = coarse_bits;
+  Mpfr out(bits), y(bits), b(bits), scratch(bits), coupling(bits), w(bits);
+  if (q_ == nullptr) return out;
+  const auto length = [&](Mpfr& into, const Vector& of) {
+    for (std::size_t i = 0; i < of.size(); ++i) {
+      mpfr_sqr(scratch, of[i], MPFR_RNDU);
+      mpfr_add(into, into, scratch, MPFR_RNDU);
+    }
+    mpfr_sqrt(into, into, MPFR_RNDU);
+  };
+  length(y, pair.y);
+  length(b, border);
+  mpfr_div_ui(b, b, n_samples_, MPFR_RNDU);
+  length(w, arrow.w);
+  length(coupling, pair.x);
+  mpfr_mul(coupling, coupling, w, MPFR_RNDU);
+  mpfr_mul(out, arrow.scale, y, MPFR_RNDU);  // scale ||T|| ||y|| + ||w|| ||x|| ||b||
+  mpfr_mul(out, out, size_, MPFR_RNDU);
+  mpfr_mul(coupling, coupling, b, MPFR_RNDU);
+  mpfr_add(out, out, coupling, MPFR_RNDU);
+  mpfr_mul(b, b, y, MPFR_RNDU);  // ||w|| ||b|| ||y||
+  mpfr_mul(b, b, w, MPFR_RNDU);
+  if (rows_) {
+    mpfr_sqrt(scratch, size_, MPFR_RNDU);
+    mpfr_mul(out, out, scratch, MPFR_RNDU);
+    mpfr_mul(b, b, size_, MPFR_RNDU);
   }
-}
-
-void GramForm::apply_gram(Vector& out, const Vector& x, const Poll& poll) const {
-  if (gram_ != nullptr) {
-    gram_->apply(out, x, poll);
-    return;
-  }
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    mpfr_mul(out[i], form_.t.diagonal[i], x[i], MPFR_RNDN);
-  }
+  mpfr_add(out, out, b, MPFR_RNDU);
+  mpfr_mul(out, out, defect_, MPFR_RNDU);
+  mpfr_div(out, out, norm_of(arrow, pair.y, pair.x), MPFR_RNDU);
+  return out;
 }
 
 void GramForm::projected_square(mpfr_ptr out, const Vector& u, const Vector& s,
@@ -209,8 +267,8 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
   } else {
     X_->apply_transposed(border, t, poll);
   }
-  Arrow arrow{form_.t, rows_ ? &form_.t : nullptr, Vector(k, wide), w,
-              corner_block(w, v_wide, ss, sz, n)};
+  Arrow arrow{form_.t, rows_ ? &form_.t : nullptr,        a, Vector(k, wide),
+              w,       corner_block(w, v_wide, ss, sz, n)};
   to_tridiagonal(arrow.border, border, poll);
   for (std::size_t i = 0; i < k; ++i) {
     mpfr_div_ui(arrow.border[i], arrow.border[i], n, MPFR_RNDN);
@@ -220,43 +278,9 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
   const TopEigenpair pair = top_eigenpair(arrow, precision.value() + 24, poll);
   mpfr_set(out.sharpness, pair.value, MPFR_RNDN);
 
-  // Residual with the matrix A itself, not its tridiagonal form.
-  Vector full(k, wide), image(k, wide), rest(k, wide), rest_v(m, wide);
-  Mpfr coupling(wide), norm(wide), square(wide);
-  from_tridiagonal(full, pair.y, poll);
-  apply_gram(image, full, poll);
-  dot(coupling, w, pair.x, Arithmetic::exact);
-  mpfr_div_ui(coupling, coupling, n, MPFR_RNDN);
-  combine(rest, a, image, coupling, border, pair.value, full);
-  if (rows_) {
-    // What is left is small as a whole; of its norm a few digits do, and make the product cheaper.
-    Vector coarse(k, residual_bits), coarse_image(k, residual_bits);
-    copy(coarse, rest);
-    apply_gram(coarse_image, coarse, poll);
-    dot(square, coarse, coarse_image, Arithmetic::exact);
-    dot(norm, full, image, Arithmetic::exact);
-    dot(coupling, border, image, Arithmetic::exact);  // t'X X'y = b'x_u
-  } else {
-    dot(square, rest, rest, Arithmetic::exact);
-    dot(norm, full, full, Arithmetic::exact);
-    dot(coupling, border, full, Arithmetic::exact);
-  }
-  if (mpfr_sgn(square.get()) < 0) mpfr_set_zero(square, 1);
-  mpfr_div_ui(coupling, coupling, n, MPFR_RNDN);
-  for (std::size_t l = 0; l < m; ++l) {
-    dot(rest_v[l], arrow.corner.row(l), pair.x, Arithmetic::exact);
-    mpfr_mul(scratch, w[l], coupling, MPFR_RNDN);
-    mpfr_add(rest_v[l], rest_v[l], scratch, MPFR_RNDN);
-    mpfr_mul(scratch, pair.value, pair.x[l], MPFR_RNDN);
-    mpfr_sub(rest_v[l], rest_v[l], scratch, MPFR_RNDN);
-    mpfr_sqr(scratch, rest_v[l], MPFR_RNDN);
-    mpfr_add(square, square, scratch, MPFR_RNDN);
-    mpfr_sqr(scratch, pair.x[l], MPFR_RNDN);
-    mpfr_add(norm, norm, scratch, MPFR_RNDN);
-  }
-  mpfr_div(square, square, norm, MPFR_RNDN);
-  mpfr_sqrt(out.residual, square, MPFR_RNDN);
+  mpfr_add(out.residual, pair.residual, reduction_error(arrow, border, pair), MPFR_RNDU);
 
+  Mpfr norm(wide);
   projected_square(norm, u, s, poll);
   for (std::size_t l = 0; l < m; ++l) {
     mpfr_sqr(scratch, v_wide[l], MPFR_RNDN);

@@ -6,6 +6,7 @@
 #include "mpsharp/array.hpp"
 #include "mpsharp/kernels/products.hpp"
 #include "mpsharp/poll.hpp"
+#include "mpsharp/spectrum/arrow.hpp"
 #include "mpsharp/spectrum/tridiagonal.hpp"
 
 namespace mpsharp {
@@ -13,7 +14,8 @@ namespace mpsharp {
 /// What is recorded of a state beside its loss.
 struct Observation {
   Mpfr sharpness;
-  Mpfr residual;     ///< ||H q - S q|| for the unit vector q that belongs to the sharpness S
+  Mpfr residual;     ///< ||H q - S q|| for the unit vector q that belongs to the sharpness S: that
+                     ///< of the reduced form, plus a bound for what the reduction changes
   Vector imbalance;  ///< ||Pi u||^2 - v_l^2
 };
 
@@ -48,19 +50,23 @@ class GramForm {
   [[nodiscard]] Mpfr projected_square(const Vector& u, const Poll& poll) const;
 
  private:
-  void to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const;    ///< Q'x
-  void from_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const;  ///< Q x
-  void apply_gram(Vector& out, const Vector& x, const Poll& poll) const;        ///< A x
+  void to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const;  ///< Q'x
+  /// ||A Q - Q T|| / ||T|| + ||Q'Q - I||, once.
+  void measure_defect(const Matrix& a, const Matrix& q, unsigned threads, const Poll& poll);
+  /// How far the defect can move the residual of this eigenpair.
+  [[nodiscard]] Mpfr reduction_error(const Arrow& arrow, const Vector& border,
+                                     const TopEigenpair& pair) const;
   void projected_square(mpfr_ptr out, const Vector& u, const Vector& s, const Poll& poll) const;
 
   std::shared_ptr<const MatrixProducts> X_;
   std::size_t n_samples_;
   bool rows_;  ///< A = XX'
   std::size_t rank_;
-  Tridiagonalization form_;
-  std::unique_ptr<const MatrixProducts> gram_;  ///< products with A; null if it is diagonal
-  std::unique_ptr<const MatrixProducts> q_;     ///< products with Q; null if Q = I
-  std::optional<Eigenpairs> pairs_;             ///< only where the rank is deficient
+  Tridiagonalization form_;                  ///< without Q
+  std::unique_ptr<const MatrixProducts> q_;  ///< products with Q; null if Q = I
+  Mpfr size_;                                ///< a bound for ||T||
+  Mpfr defect_;
+  std::optional<Eigenpairs> pairs_;  ///< only where the rank is deficient
   std::unique_ptr<const MatrixProducts> vectors_;
 };
 
