@@ -39,7 +39,8 @@ def test_the_limit_is_where_the_share_passes(depth):
         assert below <= share + 4 / 512
         assert above >= share - 4 / 512
         assert share or (below == 0 < above)
-    assert theory.blowup_limit(depth) < theory.blowup_limit(depth + 1)
+    for share in (0.0, 0.5):
+        assert theory.blowup_limit(depth, share) < theory.blowup_limit(depth + 1, share)
 
 
 def test_depth_two_has_a_sharp_border_at_four():

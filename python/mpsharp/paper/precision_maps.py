@@ -127,7 +127,7 @@ def plot(grids: Mapping[str, Grid]) -> Figure:
     handles: list[Any] = [Patch(facecolor=COLOURS[name], edgecolor="0.6", label=name) for name in OUTCOMES]
     handles += [
         Line2D([], [], color="black", linewidth=2, label="predicted border"),
-        Line2D([], [], color="black", linewidth=1.5, linestyle=":", label="… half of catapults blow up"),
+        Line2D([], [], color="black", linewidth=1.5, linestyle=":", label="no blow-up below"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False, fontsize="small")
     return figure
@@ -148,8 +148,8 @@ def _draw(axes: Axes, grid: Grid, across: str) -> None:
         interpolation="nearest",
     )
     _borders(axes, [[foretold(row) for row in line] for line in grid], linewidth=2)
-    half = [[_half(row) for row in line] for line in grid]
-    _borders(axes, half, linewidth=1.5, linestyle=":", only=across == "depth")
+    first = [[_may_diverge(row) for row in line] for line in grid]
+    _borders(axes, first, linewidth=1.5, linestyle=":", only=across == "depth")
     groups = {value: [i for i, other in enumerate(values) if other == value] for value in values}
     shown = list(groups)[:: max(1, len(groups) // 8)]
     axes.set_xticks([float(np.mean(groups[value])) for value in shown], [f"{value:g}" for value in shown])
@@ -159,8 +159,8 @@ def _draw(axes: Axes, grid: Grid, across: str) -> None:
     axes.set_yticks(range(len(grid)), [str(line[0]["bits"]) for line in grid])
 
 
-def _half(row: Mapping[str, Any]) -> bool:
-    limit = blowup_limit(int(row["depth"]), 0.5) / 2
+def _may_diverge(row: Mapping[str, Any]) -> bool:
+    limit = blowup_limit(int(row["depth"]), 0.0) / 2
     return row["predicted_ratio"] is not None and row["predicted_ratio"] > limit
 
 

@@ -65,8 +65,8 @@ def blowup_share(ratio: float, depth: int = 2) -> float:
 
 
 @lru_cache(maxsize=64)
-def blowup_limit(depth: int = 2, share: float = 0.0) -> float:
-    """ηS above which more than this share of catapults diverge: 4 for depth 2, 5.18, 6.16 for 3, 4.
+def blowup_limit(depth: int = 2, share: float = 0.5) -> float:
+    """ηS above which more than this share of catapults diverge: 4 for depth 2, 5.64, 7.23 for 3, 4.
 
     Parameters
     ----------

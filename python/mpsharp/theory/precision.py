@@ -149,7 +149,7 @@ class PrecisionLaw:
             grown += self.growth[step]
         return float(self.step_size * self.sharpness[step])
 
-    def blowup_bits(self, share: float = 0.0) -> int | None:
+    def blowup_bits(self, share: float = 0.5) -> int | None:
         """Smallest number of bits at which the catapult ends in a blow-up; see `mpsharp.blowup_bits`."""
         limit = blowup_limit(self.depth, share)
 
@@ -293,19 +293,20 @@ def catapult_step(sharpness: object, step_size: object, bits: float, **losses: A
 
 
 def blowup_bits(
-    sharpness: object, step_size: object, *, depth: int = 2, share: float = 0.0, **losses: Any
+    sharpness: object, step_size: object, *, depth: int = 2, share: float = 0.5, **losses: Any
 ) -> int | None:
     """Smallest number of bits at which the catapult ends in a blow-up.
 
     A catapult recovers where ηS as it starts is below `blowup_limit(depth)`, 4 for depth 2 (Lewkowycz et al.
-    2020), and more bits postpone the catapult to a larger S. For depth 3 and more the border is a band, in
-    which a share of all catapults diverges, about 5.2 to 6.4 and 6.2 to 9.7 for 3 and 4 (`blowup_share`).
+    2020), and more bits postpone the catapult to a larger S. For depth 3 and more the border is a band: none
+    diverges below ηS = 5.2 and 6.2 for 3 and 4, half of all do at 5.6 and 7.2, and the share rises slowly
+    from there (`blowup_share`).
 
     Parameters
     ----------
     sharpness, step_size : as for `PrecisionLaw`.
     depth : D ≥ 2 of the model.
-    share : the share of catapults that must diverge; 0: that any does. Without effect for depth 2.
+    share : which share of catapults must diverge; 0: any at all. Without effect for depth 2.
     **losses : `loss`, `start_loss` and `noise_loss` of `PrecisionLaw`.
 
     Returns
