@@ -32,7 +32,7 @@ STATEMENT = (
     + CHOICES
 )
 DATA = "cifar10-cat-dog"
-MINUTES = 0.5
+MINUTES = 0.6
 
 
 def make(

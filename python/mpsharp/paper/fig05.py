@@ -33,12 +33,13 @@ STATEMENT = (
     "the flow controls its own error; float64 in spectral coordinates."
 )
 DATA = "CIFAR-10"
-MINUTES = 2.0
+MINUTES = 3.0
 
 DATASET = "cifar10-cat-dog"
 START = 0.5  # ‖Πu‖ = v_l
 DEPTHS = (2, 3, 4, 5)
 LEFT = 1e-6  # what a loss of 1e-13 leaves of the way to the limit, relative
+FIRST = 1e-2  # flow time at which the picture starts
 DEPTH_SAMPLES = 300  # of the panel by depth: Q is about 1.7
 
 
@@ -109,7 +110,7 @@ def lines(
     format: FormatLike = "float64",
     stop_loss: float = 1e-13,
     steps: int = 2_000_000,
-    record_every: int = 100,
+    record_every: int = 10,
     progress: bool | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> list[Line]:
@@ -279,18 +280,17 @@ def _panel(axes: Axes, made: Sequence[Line], name: str, label: str) -> None:
     values = sorted({getattr(line, name) for line in made})
     for value, colour in zip(values, plotting.colours(len(values)), strict=True):
         group = [line for line in made if getattr(line, name) == value]
-        for line in group:
-            axes.plot(line.result.flow_time, line.result.sharpness, color=colour, linewidth=0.7, alpha=0.5)
         end = max(line.result.flow_time[-1] for line in group)
-        time = np.geomspace(1e-3, end, 200)
+        time = np.geomspace(FIRST, end, 300)
         curves = [np.interp(time, line.result.flow_time, line.result.sharpness) for line in group]
+        axes.plot(time, np.transpose(curves), color=colour, linewidth=0.7, alpha=0.5)
         text = label.format(value)
         axes.plot(time, np.median(curves, axis=0), color=colour, linewidth=1.8, label=text)
         axes.axhline(
             float(np.median([line.limit for line in group])), color=colour, linestyle=":", linewidth=1
         )
     axes.set_xscale("log")
-    axes.set_xlim(left=1e-3)
+    axes.set_xlim(left=FIRST)
     axes.set_yscale("log")
     axes.set_xlabel("flow time")
     axes.legend(fontsize="small", frameon=False, loc="lower right")
