@@ -98,7 +98,12 @@ def test_mistakes_are_one_line_and_status_2(arguments, text, tmp_path):
 def test_theory_prints_the_figures_of_the_default_problem(tmp_path):
     done = mpsharp_command("theory", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    values = dict(line.split() for line in done.stdout.splitlines()[2:])
+    values = dict(line.split()[:2] for line in done.stdout.splitlines())
+    meanings = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert "Definition 5.8" in meanings["predicted_sharpness"]
+    assert float(values["step_size_stable"]) < float(
+        values["step_size_unstable"]
+    )  # enough digits to tell them apart
     assert float(values["difficulty"]) == pytest.approx(36.83, abs=0.005)
     assert float(values["predicted_sharpness"]) == pytest.approx(182.05, abs=0.005)
 

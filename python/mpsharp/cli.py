@@ -90,15 +90,17 @@ def observables() -> None:
 @app.command()
 @with_groups
 def theory(*, data: DataOptions) -> None:
-    """Print what the theory says of a data set: difficulty, predicted sharpness, bounds, step sizes."""
-    from mpsharp._text import text_table
-    from mpsharp.theory import report
+    """Print what the theory says of a data set: difficulty, predicted sharpness, bounds, step sizes.
+
+    Sharpness has the unit 1/step size. Columns: the name in mpsharp.theory.report, value, meaning.
+    """
+    from mpsharp.theory.summary import MEANINGS, report
 
     problem = data.problem()
-    rows = []
+    digits = {"condition": 4, "difficulty_digits": 3, "label_residual": 3}
     for name, value in report(problem.X, problem.y, data.depth).items():
-        rows.append((name, f"{value:.6g}" if isinstance(value, float) else str(value)))
-    print(text_table(("quantity", "value"), rows))
+        text = f"{value:.{digits.get(name, 10)}g}" if isinstance(value, float) else str(value)
+        print(f"{name:<24}{text:>16}  {MEANINGS[name]}")
 
 
 @app.command()

@@ -78,6 +78,15 @@ def test_cats_and_dogs_at_the_smaller_sizes(cats_and_dogs):
     check_against_paper(collected)
 
 
+def test_speech_is_close_to_the_paper(real_speech):
+    """Within 15 %, as the cats and dogs, although the parameters of the spectrogram are ours."""
+    collected = quantities.collect(real_speech, [100], subsets=20)
+    for name in tables.CONTENTS:
+        for row in tables.table(name, "speech-yes-no", collected).rows():
+            if row["paper_mean"] is not None:
+                assert abs(row["ratio"] - 1) <= 0.15, row
+
+
 @pytest.mark.slow
 def test_cats_and_dogs_as_in_the_paper(cats_and_dogs):
     collected = quantities.collect(cats_and_dogs)

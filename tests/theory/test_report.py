@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpsharp import theory
+from mpsharp.theory.summary import MEANINGS
 from theory_cases import cases, formats
 
 
@@ -23,6 +24,7 @@ def test_it_says_what_the_functions_say(case, depth, format):
     assert (report["minimizer_lower"], report["minimizer_upper"]) == (lower, upper)
     assert report["imbalance_threshold"] == theory.imbalance_threshold(X, y, format=format)
     assert report["rank"] == case.rank
+    assert report.keys() <= MEANINGS.keys()
     assert type(report["difficulty"]) is (float if format is None else gmpy2.mpfr)
     assert ("initial_lower" in report) == (depth == 2)
 

@@ -18,6 +18,36 @@ from mpsharp.theory.expectations import converged_bounds, imbalance_moments, ini
 from mpsharp.theory.imbalance import labels_in_range, threshold
 from mpsharp.theory.singular import spectrum
 
+# What each number of `report` means; S is the largest eigenvalue of the Hessian, in units of 1/step size.
+MEANINGS = {
+    "n_samples": "n, rows of the data matrix X",
+    "n_features": "d, columns of X",
+    "rank": "r, of X",
+    "condition": "σ₁/σ_r",
+    "depth": "D, layers",
+    "difficulty": "Q = ‖X⁺y‖², dataset difficulty (Definition 4.1)",
+    "difficulty_digits": "right decimal digits of Q, estimated",
+    "label_residual": "floor of the loss: labels outside the column space",
+    "top_eigenvalue": "σ₁²/n",
+    "predicted_sharpness": "Ŝ_D = σ₁²Q^((D−1)/D)/n (Definition 5.8)",
+    "minimizer_lower": "S at a minimiser: lower bound (Theorems 4.3, 4.6)",
+    "minimizer_lower_sharper": "the same, our sharper bound",
+    "minimizer_sharpness": "S at a minimiser: exact value",
+    "minimizer_upper": "S at a minimiser: upper bound (Theorems 4.3, 4.6)",
+    "imbalance_threshold": "C*: below it S rises with Q at fixed imbalance (Remark 4.4)",
+    "below_threshold": "is the imbalance below C*?",
+    "step_size_stable": "2/upper bound: up to here a minimiser is stable",
+    "step_size_limit": "2/S, the stability limit at a minimiser",
+    "step_size_predicted": "2/Ŝ_D",
+    "step_size_unstable": "2/lower bound: from here no minimiser is stable",
+    "step_size_divergence": "4/S: above it a catapult does not recover (Lewkowycz et al. 2020)",
+    "initial_lower": "E S at a PyTorch-scale start: lower bound (Theorem 5.6)",
+    "initial_lower_sharper": "the same, our sharper bound",
+    "initial_upper": "E S at a PyTorch-scale start: upper bound (Theorem 5.6)",
+    "converged_lower": "E S where gradient flow converges: lower bound (Theorem 5.7)",
+    "converged_upper": "E S where gradient flow converges: upper bound (Theorem 5.7)",
+}
+
 
 def report(
     X: object,
@@ -50,9 +80,9 @@ def report(
         "minimizer_lower", "minimizer_lower_sharper", "minimizer_sharpness", "minimizer_upper" (Theorems 4.3
         and 4.6; ours; exact);
         "imbalance_threshold" C* (Remark 4.4), "below_threshold", whether every imbalance is below it;
-        "step_size_predicted" 2/Ŝ_D, above which the predicted sharpness exceeds the stability limit;
         "step_size_stable" 2/upper, up to which a minimiser is stable by the bound; "step_size_limit" 2/S, the
-        exact value; "step_size_unstable" 2/lower, from which no minimiser is stable.
+        exact value; "step_size_predicted" 2/Ŝ_D, above which the predicted sharpness exceeds the stability
+        limit; "step_size_unstable" 2/lower, from which no minimiser is stable.
         Depth 2 also: "step_size_divergence" 4/S, above which a catapult does not recover (Lewkowycz et al.
         2020); for PyTorch's variances α² = 1/(3d), β² = 1/3 "initial_lower", "initial_lower_sharper",
         "initial_upper" (Theorem 5.6), "converged_lower", "converged_upper" (Theorem 5.7).
@@ -91,9 +121,9 @@ def report(
             "minimizer_upper": upper,
             "imbalance_threshold": limit,
             "below_threshold": all(bool(c < limit) for c in parts.arithmetic.enter(layers, "imbalance", 1)),
-            "step_size_predicted": 2 / guess,
             "step_size_stable": 2 / upper,
             "step_size_limit": 2 / exact,
+            "step_size_predicted": 2 / guess,
             "step_size_unstable": 2 / lower,
         }
         if depth == 2:
