@@ -28,6 +28,7 @@ from mpsharp.store import load
 from mpsharp.theory import blowup_bits, catapult_step, precision_horizon
 from mpsharp.training import compare, run
 from mpsharp.trajectory import Trajectory
+from mpsharp.unstable import UnstableDirection, unstable_direction
 
 __all__ = [
     "GD",
@@ -53,6 +54,7 @@ __all__ = [
     "StoreError",
     "Trajectory",
     "UnknownNameError",
+    "UnstableDirection",
     "__version__",
     "blowup_bits",
     "catapult_step",
@@ -68,4 +70,5 @@ __all__ = [
     "sharpness_interval",
     "show_config",
     "theory",
+    "unstable_direction",
 ]

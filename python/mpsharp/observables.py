@@ -72,6 +72,7 @@ class Kind:
     depth : the only depth it is defined for; None for any.
     by_sample : whether it needs the rows of X to be the samples.
     by_step : whether it needs a step size.
+    always : whether a state that is not finite has it, too.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Kind:
     depth: int | None = None
     by_sample: bool = False
     by_step: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ RECORDS["flow_time"] = Record("flow_time", "step_size")
 # --- the registry -----------------------------------------------------------------------------------
 
 
-@_register(Record("loss", "1"))
+@_register(Record("loss", "1"), always=True)
 def _loss(point: Point, _: None) -> tuple[Any, ...]:
     """‖z‖²/(2n) as the run computes it, in its format; always recorded."""
     return (point.loss,)
@@ -131,6 +133,12 @@ def _loss(point: Point, _: None) -> tuple[Any, ...]:
 def _sharpness(point: Point, _: None) -> tuple[Any, ...]:
     """Largest eigenvalue S of the Hessian; brings ‖Hx − Sx‖ of the unit vector x found with it, too."""
     return point.sharpness, point.sharpness_residual
+
+
+@_register(Record("parameters", "1", "parameter"), always=True)
+def _parameters(point: Point, _: None) -> tuple[Any, ...]:
+    """Every parameter, bit for bit: u, in the coordinates of the run, then v_1 … v_{depth − 1}."""
+    return (point.parameters,)
 
 
 @_register(Record("imbalance", "1", "layer", layers=True))
@@ -360,7 +368,7 @@ def _n_parameters(problem: Problem) -> int:
 
 
 def _values(item: Observable, point: Point) -> tuple[Any, ...]:
-    if item.kind.name == "loss" or point.finite:
+    if item.kind.always or point.finite:
         try:
             with point.arithmetic.active():
                 return item.kind.evaluate(point, item.parameter)

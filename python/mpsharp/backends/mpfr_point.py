@@ -195,6 +195,11 @@ class MpfrPoint:
         """Loss as the run computed it."""
         return scalar_from_core(self._loss)
 
+    @property
+    def parameters(self) -> ExactArray:
+        """Both layers as the run has them."""
+        return ExactArray.concatenate([from_core(self._u), from_core(self._v)])
+
     @cached_property
     def v(self) -> Array:
         """Outer layers."""

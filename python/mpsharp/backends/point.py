@@ -16,7 +16,7 @@ class Point(Protocol):
 
     Whatever costs more than reading the parameters is computed when asked for, once. Numbers and arrays are
     floats, or gmpy2.mpfr with guard bits, to be used inside ``with point.arithmetic.active():``. All but
-    `finite` and `loss` need a finite state.
+    `finite`, `loss` and `parameters` need a finite state.
     """
 
     @property
@@ -42,6 +42,11 @@ class Point(Protocol):
     @property
     def loss(self) -> ExactArray:
         """Loss as the run computed it, shape ()."""
+        ...
+
+    @property
+    def parameters(self) -> ExactArray:
+        """The first layer in the coordinates of the run, then the outer layers, as the run has them."""
         ...
 
     @property

@@ -131,6 +131,28 @@ class PrecisionLaw:
         bits = _bits(bits)
         return self._plain_catapult(bits) if self.loss is None else self._catapult(bits)
 
+    def displacement(self, bits: float) -> Array:
+        """log₂|x_t| that rounding noise alone causes along the top eigenvector, from nothing at the start.
+
+        Parameters
+        ----------
+        bits : significand bits.
+
+        Returns
+        -------
+        float64 array, shape (steps,): the root of X_t, X_0 = 0, without an end at a catapult; −inf where
+        there is none. In the plain form the noise has the size 2^−bits.
+        """
+        bits = _bits(bits)
+        added = np.full(len(self.sharpness), -2.0 * bits)
+        if self.loss is not None:
+            half_sharpness = np.log2(np.maximum(self.sharpness, np.finfo(np.float64).tiny)) - 1
+            added += _log2(self._noise) - half_sharpness
+        squares = [-math.inf]
+        for change, noise in zip((2 * self.growth).tolist(), added.tolist(), strict=True):
+            squares.append(_log2_sum(squares[-1] + change, noise))
+        return np.array(squares[:-1]) / 2
+
     def catapult_ratio(self, bits: float) -> float | None:
         """ηS as the catapult starts (`ratio_before` it); None where none comes within the recorded steps."""
         step = self.catapult_step(bits)

@@ -104,6 +104,11 @@ class MirrorPoint:
         return bool(np.isfinite(self._u).all() and np.isfinite(self.v).all())
 
     @property
+    def parameters(self) -> ExactArray:
+        """Both layers as the run has them."""
+        return ExactArray.from_float64(np.concatenate([self._u, self.v]), self.loss.bits)
+
+    @property
     def step_size(self) -> Any:
         """Step size as the run rounds it."""
         return self._by.step_size
