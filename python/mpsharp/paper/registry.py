@@ -12,9 +12,11 @@ from mpsharp.paper import (
     fig28,
     fig29,
     imbalance_terms,
+    noise_floor,
     numbered,
     precision_law,
     precision_maps,
+    unstable_direction,
 )
 from mpsharp.paper.base import exhibit
 from mpsharp.paper.exhibit import Exhibit
@@ -28,7 +30,7 @@ _FIGURES = (
     fig28,
     fig29,
 )
-_OURS = (precision_law, precision_maps)
+_OURS = (precision_law, precision_maps, unstable_direction, noise_floor)
 EXHIBITS: dict[str, Exhibit] = {
     one.name: one
     for one in [
