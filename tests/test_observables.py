@@ -12,6 +12,7 @@ import mpsharp
 import oracles
 from mpsharp import GD, ConfigurationError, Problem, UnknownNameError, problems, run, theory
 from mpsharp._scalar import wide_context
+from mpsharp.exact import ExactArray
 from mpsharp.observables import DEFAULT_OBSERVABLES, KINDS, RECORDS, listing
 from strategies import problems as small_problems
 from theory_cases import exactly
@@ -158,7 +159,11 @@ def test_coordinates_do_not_matter(format, shape):
         ]
         seen = run(problem, format=format, steps=3, observables=names, coordinates=coordinates)
         for name in seen.records:
-            if name in ("sharpness_residual", "weight_norms"):  # u itself is another; residuals are noise
+            if name in (
+                "sharpness_residual",
+                "weight_norms",
+                "parameters",
+            ):  # u is another; residuals are noise
                 continue
             # κ < 2**5, and up to 2**4 numbers in each sum; each is rounded a few times in each coordinates.
             unit = 2.0**-42 if format == "float64" else 2.0**-185
@@ -335,3 +340,12 @@ def test_labels_that_flow_cannot_reach():
 def test_listing_names_every_entry():
     text = listing()
     assert all(name in text and kind.doc in text for name, kind in KINDS.items())
+
+
+@pytest.mark.parametrize("format", [24, 90, "float32", "float64"])
+@pytest.mark.parametrize("coordinates", ["parameter", "spectral"])
+def test_parameters_are_those_of_the_run_bit_for_bit(format, coordinates):
+    problem = problems.gaussian(4, 6, seed=1, depth=3)
+    seen = run(problem, format=format, steps=2, observables="parameters", coordinates=coordinates)
+    assert seen.records["parameters"].shape == (3, len(seen.u) + 2)
+    assert seen.records["parameters"][2].identical(ExactArray.concatenate([seen.u, seen.v]))
