@@ -268,7 +268,7 @@ def test_every_record_has_its_shape_and_survives_the_store(tmp_path, depth, form
     names = ALL if depth == 2 else ANY_DEPTH
     made = run(problem, format=format, steps=5, record_every=2, observables=names)
     for name, values in made.records.items():
-        assert values.shape == (4, *RECORDS[name].shape(depth, 2)), name
+        assert values.shape == (4, *RECORDS[name].shape(depth, 2, len(made.u))), name
         assert np.isfinite(made[name]).all()
         assert made[name] is made[name]
     back = mpsharp.load(made.save(tmp_path / "run"))

@@ -34,6 +34,7 @@ class Record:
     unit : in powers of the step size, the only unit there is.
     axis : what its entries are counted by; None for one number per step.
     entries : names of the first entries.
+    columns : whether one entry for each number of the first layer follows, in the coordinates of the run.
     layers : whether one entry for each outer layer follows, v_1 … v_{depth - 1}.
     counted : whether the parameter of the observable says how many entries there are.
     """
@@ -42,19 +43,23 @@ class Record:
     unit: str
     axis: str | None = None
     entries: tuple[str, ...] = ()
+    columns: bool = False
     layers: bool = False
     counted: bool = False
 
-    def shape(self, depth: int, parameter: int | None = None) -> tuple[int, ...]:
-        """Shape at one step."""
+    def shape(self, depth: int, parameter: int | None = None, columns: int = 0) -> tuple[int, ...]:
+        """Shape at one step; `columns` is the size of the first layer."""
         if self.counted:
             return (parameter or 0,)
-        return () if self.axis is None else (len(self.entries) + (depth - 1 if self.layers else 0),)
+        if self.axis is None:
+            return ()
+        return (len(self.entries) + columns * self.columns + (depth - 1) * self.layers,)
 
     def labels(self, count: int) -> list[str]:
         """Names of `count` entries."""
         more = range(1, count + 1)
-        return [*self.entries, *(f"v{k}" if self.layers else f"{self.axis} {k}" for k in more)][:count]
+        layered = self.layers and not self.columns
+        return [*self.entries, *(f"v{k}" if layered else f"{self.axis} {k}" for k in more)][:count]
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def _sharpness(point: Point, _: None) -> tuple[Any, ...]:
     return point.sharpness, point.sharpness_residual
 
 
-@_register(Record("parameters", "1", "parameter"), always=True)
+@_register(Record("parameters", "1", "parameter", columns=True, layers=True), always=True)
 def _parameters(point: Point, _: None) -> tuple[Any, ...]:
     """Every parameter, bit for bit: u, in the coordinates of the run, then v_1 … v_{depth − 1}."""
     return (point.parameters,)
