@@ -94,7 +94,7 @@ def test_pickles():
             ConfigurationError,
             "y: expected an array of real numbers, got dtype bool",
         ),
-        ({"optimizer": 0.1}, ConfigurationError, "optimizer: expected a GD, got 0.1"),
+        ({"optimizer": 0.1}, ConfigurationError, "optimizer: expected a GD, SGD or GradientFlow, got 0.1"),
         ({"steps": 0}, ConfigurationError, "steps: expected an integer of at least 1, got 0"),
     ],
 )

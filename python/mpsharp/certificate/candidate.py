@@ -7,7 +7,6 @@ from typing import Any
 
 import gmpy2
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from mpsharp import _core
@@ -142,6 +141,8 @@ class Solver:
             reduced = border
         H[:k, k:] = np.outer(_ldexp_float(reduced, coupling), w)
         H[k:, :k] = H[:k, k:].T
+        import scipy.linalg  # not with mpsharp itself: it is slow to load
+
         values, vectors = scipy.linalg.eigh(H, subset_by_index=[k + m - 1, k + m - 1])
         top = vectors[:, 0]
         if state.rows:

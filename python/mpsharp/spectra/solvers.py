@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse.linalg
 
 from mpsharp.errors import ConfigurationError, ResourceError, check_name
 from mpsharp.formats import Format, FormatLike
@@ -135,6 +133,8 @@ def _secular(hessian: Hessian, count: int, _: np.random.Generator) -> tuple[Arra
 def _dense(hessian: Hessian, count: int, _: np.random.Generator) -> tuple[Array, Array]:
     size = hessian.shape[0]
     if hessian.arithmetic.bits is None:
+        import scipy.linalg  # not with mpsharp itself: it is slow to load
+
         H = hessian.dense()
         values, vectors = scipy.linalg.eigh(H, subset_by_index=[size - count, size - 1])
         return values[::-1], vectors[:, ::-1]
@@ -159,6 +159,8 @@ def _lanczos(hessian: Hessian, count: int, rng: np.random.Generator) -> tuple[Ar
 
 
 def _lobpcg(hessian: Hessian, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    import scipy.sparse.linalg
+
     size = hessian.shape[0]
 
     def product(Q: Any) -> Array:
