@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,27 +25,32 @@ app = typer.Typer(
 @with_groups
 def run(
     *,
-    bits: Annotated[str, typer.Option(help="Significand bits, or float32 or float64.")] = "53",
+    bits: Annotated[
+        str, typer.Option(help="Significand bits; float32 or float64; or auto, as few as give the exact run.")
+    ] = "53",
     data: DataOptions,
     training: TrainingOptions,
     out: OutOption = Path("mpsharp-run"),
 ) -> None:
     """Train once in one number format; print the outcome, write curves and every number."""
+    from mpsharp.automatic import AUTO
     from mpsharp.comparison import Comparison
     from mpsharp.errors import Interrupted
     from mpsharp.formats import Format
     from mpsharp.output import writable_folder
     from mpsharp.training import run as train
 
-    chosen = Format.parse(bits)
+    asked: dict[str, Any] = {"bits": AUTO} if bits == AUTO else {"format": Format.parse(bits)}
     folder = writable_folder(out)
     problem = training.problem(data)
     interrupted = False
     try:
-        result = train(problem, format=chosen, **training.for_run(problem, data))
+        result = train(problem, **asked, **training.for_run(problem, data))
     except Interrupted as signal:
         result, interrupted = signal.trajectory, True
-    print(Comparison({chosen: result}).table())
+    print(Comparison({result.format: result}).table())
+    if result.precision_choice is not None:
+        print(result.precision_choice)
     result.plot(folder / "curves.png")
     result.save(folder / "trajectory")
     print(f"written: {folder / 'curves.png'}, {folder / 'trajectory'}")

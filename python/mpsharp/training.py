@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mpsharp import problems
 from mpsharp._version import versions
+from mpsharp.automatic import AUTO, FIRST_BITS, check_automatic, choose_precision
 from mpsharp.backends import Runner, get_backend
 from mpsharp.backends.base import BACKEND_NAMES
 from mpsharp.batches import Batches
@@ -17,11 +19,11 @@ from mpsharp.comparison import Comparison
 from mpsharp.coordinates import COORDINATES
 from mpsharp.errors import ConfigurationError, Interrupted, check_name
 from mpsharp.exact import ExactArray, exact_decimal, exact_text
-from mpsharp.formats import Format, FormatLike
+from mpsharp.formats import Format, FormatLike, check_bits
 from mpsharp.initialization import check_count
 from mpsharp.noise import Noise, NoisyRun, check_noise
 from mpsharp.observables import DEFAULT_OBSERVABLES, Observable, resolve
-from mpsharp.optimizers import SGD, GradientFlow, Optimizer, check_optimizer
+from mpsharp.optimizers import GD, SGD, GradientFlow, Optimizer, check_optimizer
 from mpsharp.problems import Problem
 from mpsharp.progress import Progress
 from mpsharp.resources import check_memory
@@ -42,7 +44,7 @@ _SECONDS_PER_CALL = 0.2
 def run(
     problem: Problem | None = None,
     *,
-    bits: int | None = None,
+    bits: int | str | None = None,
     format: FormatLike | None = None,
     optimizer: Optimizer | None = None,
     steps: int | None = None,
@@ -63,8 +65,11 @@ def run(
     ----------
     problem : Problem, optional
         Data, depth and starting point; `mpsharp.problems.appendix_d(seed=seed)` by default.
-    bits : int, optional
-        Significand bits of MPFR arithmetic, 2 … 100,000. 53 if neither bits nor format is given.
+    bits : int or "auto", optional
+        Significand bits of MPFR arithmetic, 2 … 100,000. 53 if neither bits nor format is given. "auto"
+        takes the fewest at which loss and sharpness are those of exact arithmetic to 2⁻⁴⁰ (below 1e-12)
+        at every record, confirmed by a run at more bits: `Trajectory.precision_choice` and
+        `mpsharp.automatic.choose_precision`. It makes several runs, each with its progress bar.
     format : Format, int or str, optional
         A Format; or "float32" or "float64", NumPy's own arithmetic. Not together with `bits`.
     optimizer : GD, SGD or GradientFlow, optional
@@ -115,6 +120,8 @@ def run(
         bits out of range.
     ResourceError
         More memory needed than there is.
+    ConvergenceError
+        ``bits="auto"`` would need more than 10,000 bits.
     Interrupted
         Ctrl-C; carries the trajectory so far.
 
@@ -156,6 +163,31 @@ def run(
     engine = get_backend(backend, chosen)
     watched = resolve(observables, problem=problem, optimizer=optimizer, coordinates=coordinates)
     check_memory(problem, chosen, 2 + steps // record_every)
+    if bits == AUTO:
+        check_automatic(optimizer)
+        again = partial(
+            run,
+            problem,
+            optimizer=optimizer,
+            steps=steps,
+            stop_loss=stop_loss,
+            noise=noise,
+            arithmetic=arithmetic,
+            coordinates=coordinates,
+            backend=backend,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+        )
+        asked: dict[str, Any] = {
+            "observables": [str(item) for item in watched],
+            "record_every": record_every,
+        }
+        return choose_precision(
+            lambda bits, **changes: again(bits=bits, **(asked | changes)),
+            lawful=isinstance(optimizer, GD),
+            recorded=tuple(item.kind.name for item in watched),
+        )
 
     config: dict[str, Any] = {
         "problem": dict(problem.recipe) if problem.recipe else {"name": "explicit"},
@@ -243,12 +275,15 @@ def compare(
     return Comparison(runs)
 
 
-def _choose_format(bits: int | None, format: FormatLike | None) -> Format:
+def _choose_format(bits: int | str | None, format: FormatLike | None) -> Format:
+    """Format asked for; with "auto", that of the first run."""
     if bits is not None and format is not None:
         raise ConfigurationError(f"expected bits or format, got both: bits={bits!r}, format={format!r}")
     if format is not None:
         return Format.parse(format)
-    return Format(bits=DEFAULT_BITS if bits is None else bits)
+    if bits == AUTO:
+        return Format(bits=FIRST_BITS)
+    return Format(bits=DEFAULT_BITS if bits is None else check_bits(bits))
 
 
 def _rounded_stop_loss(stop_loss: Any, format: Format) -> ExactArray | None:

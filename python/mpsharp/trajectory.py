@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
+    from mpsharp.automatic import PrecisionChoice
     from mpsharp.certificate import SharpnessInterval
     from mpsharp.problems import Problem
     from mpsharp.theory import PrecisionLaw
@@ -50,7 +51,7 @@ class Trajectory:
         What repeats the run, as JSON-able values: "problem", "optimizer", "format", "arithmetic", "backend",
         "coordinates", "loss_floor" (in spectral coordinates, what the labels outside the column space add to
         every loss, as text; else None), "steps", "record_every", "stop_loss", "observables", "seed" and
-        "versions".
+        "versions"; "precision" if ``bits="auto"`` chose the format (`precision_choice`).
     step : int64 array, shape (records,)
         The recorded steps, increasing; step 0 is the starting point.
     records : mapping of name to ExactArray
@@ -299,7 +300,8 @@ class Trajectory:
         Returns
         -------
         dict
-            "format", "bits", "arithmetic", "records", "last_step"; "first_unstable_step",
+            "format", "bits", "precision" (how `precision_choice` came to it, None if it was given),
+            "arithmetic", "records", "last_step"; "first_unstable_step",
             "catapult_step", "catapult_ratio", the sharpness at the catapult over 2/η (None without);
             "peak_ratio", the same for the largest finite sharpness of the records; "last_log2_loss";
             "observables", the names of what was recorded; "status", "status_step", "seconds". What rests on
@@ -312,6 +314,7 @@ class Trajectory:
         return {
             "format": self.format.name,
             "bits": self.format.bits,
+            "precision": None if self.precision_choice is None else str(self.precision_choice),
             "arithmetic": self.config["arithmetic"],
             "records": len(self.step),
             "last_step": int(self.step[-1]),
@@ -325,6 +328,14 @@ class Trajectory:
             "status_step": self.status_step,
             "seconds": self.seconds,
         }
+
+    @property
+    def precision_choice(self) -> PrecisionChoice | None:
+        """How ``bits="auto"`` chose the precision of this run, readable as text; None if bits were given."""
+        from mpsharp.automatic import PrecisionChoice
+
+        chosen = self.config.get("precision")
+        return None if chosen is None else PrecisionChoice.from_config(chosen)
 
     # What can be done with it -----------------------------------------------------------------------
 
