@@ -70,7 +70,7 @@ def test_gradient_flow_with_steps_of_its_own_is_refused():
 
 def test_too_many_bits_are_refused_with_what_was_found(monkeypatch):
     monkeypatch.setattr(automatic, "MAX_AUTO_BITS", 100)
-    with pytest.raises(ConvergenceError, match="needs about .* at most 100; runs were made at"):
+    with pytest.raises(ConvergenceError, match=r"needs about .* at most 100; runs were made at"):
         mpsharp.run(bits="auto", steps=300, coordinates="spectral")
 
 

@@ -55,8 +55,8 @@ class PrecisionChoice:
     def __str__(self) -> str:
         guess = "" if self.predicted is None else f" ({self.predicted} predicted)"
         return (
-            f"{self.bits} bits chosen{guess}: loss and sharpness agree in {self.agreed_bits:.1f} bits or more "
-            f"with the run at {self.confirmed_at}"
+            f"{self.bits} bits chosen{guess}: loss and sharpness agree in {self.agreed_bits:.1f} bits or "
+            f"more with the run at {self.confirmed_at}"
         )
 
     def config(self) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def choose_precision(run_at: RunAt, *, lawful: bool, recorded: tuple[str, ...]) 
     """Make the run at the smallest precision that gives the trajectory of exact arithmetic.
 
     1. A pilot with a record of every step says how many bits are needed (`needed_bits`). While these are
-       not clearly fewer than its own, the next pilot has twice as many, or more. SGD, which has no law, starts
-       without.
+       not clearly fewer than its own, the next pilot has twice as many, or more. SGD, which has no law,
+       starts without.
     2. A run at these bits is compared with one that has at least 32 bits more. An error of the first order
        halves with each bit, so what is agreed beyond 40 bits is saved, what is missing added.
     3. The search ends where at most four bits are agreed on beyond 40, or where at most four fewer disagree.
