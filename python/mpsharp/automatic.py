@@ -70,11 +70,11 @@ class PrecisionChoice:
         return cls(**values | {"runs": tuple(values["runs"])})
 
 
-def check_automatic(optimizer: Any) -> None:
+def check_comparable(optimizer: Any, asked: str) -> None:
     """Raise ConfigurationError for an optimizer whose steps differ from precision to precision."""
     if getattr(optimizer, "rule", "fixed") != "fixed":
         raise ConfigurationError(
-            f"bits='auto': expected GD, SGD or GradientFlow(rule='fixed'), whose steps are the same at every "
+            f"{asked}: expected GD, SGD or GradientFlow(rule='fixed'), whose steps are the same at every "
             f"precision; got {optimizer!r}"
         )
 

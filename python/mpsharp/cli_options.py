@@ -97,6 +97,9 @@ class TrainingOptions:
     noise: Annotated[
         str | None, Option(help="Perturb every parameter after every step, relative size, e.g. 1e-16.")
     ] = None
+    verify: Annotated[bool, Option("--verify", help="Record in how many bits a run at more bits agrees.")] = (
+        False
+    )
     threads: Annotated[int | None, Option(help="Threads; all cores by default.")] = None
 
     def problem(self, data: DataOptions) -> Problem:
@@ -120,6 +123,7 @@ class TrainingOptions:
             "arithmetic": self.arithmetic,
             "coordinates": self.coordinates,
             "noise": self.noise,
+            "verify": self.verify,
             "threads": self.threads,
             "seed": data.seed,
         }

@@ -123,6 +123,9 @@ def _register(*records: Record, **options: Any) -> Callable[[Any], Any]:
 
 # What gradient flow records whatever is asked for.
 RECORDS["flow_time"] = Record("flow_time", "step_size")
+# What a verified run has besides (`mpsharp.verification`).
+RECORDS["loss_bits"] = Record("loss_bits", "bits")
+RECORDS["sharpness_bits"] = Record("sharpness_bits", "bits")
 
 
 # --- the registry -----------------------------------------------------------------------------------

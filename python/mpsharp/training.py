@@ -11,7 +11,7 @@ import numpy as np
 
 from mpsharp import problems
 from mpsharp._version import versions
-from mpsharp.automatic import AUTO, FIRST_BITS, check_automatic, choose_precision
+from mpsharp.automatic import AUTO, FIRST_BITS, check_comparable, choose_precision
 from mpsharp.backends import Runner, get_backend
 from mpsharp.backends.base import BACKEND_NAMES
 from mpsharp.batches import Batches
@@ -28,6 +28,7 @@ from mpsharp.problems import Problem
 from mpsharp.progress import Progress
 from mpsharp.resources import check_memory
 from mpsharp.trajectory import Trajectory
+from mpsharp.verification import verified
 
 DEFAULT_BITS = 53
 DEFAULT_FORMATS: tuple[FormatLike, ...] = (24, 53, 128, 256, 512)
@@ -56,6 +57,7 @@ def run(
     coordinates: str = "parameter",
     backend: str = "auto",
     threads: int | None = None,
+    verify: bool = False,
     seed: int = 0,
     progress: bool | None = None,
 ) -> Trajectory:
@@ -100,6 +102,9 @@ def run(
         "mpfr", "mirror" (NumPy), or "auto": what the format asks for.
     threads : int, optional
         Threads of the core; all available cores by default. The same bits for any number.
+    verify : bool
+        Make the run once more, at 2·bits + 64 bits, and record in how many bits loss and sharpness agree at
+        every record: "loss_bits" and "sharpness_bits" (`mpsharp.verification.verified`).
     seed : int
         Seed of the default problem, and of the batches of SGD.
     progress : bool, optional
@@ -163,8 +168,10 @@ def run(
     engine = get_backend(backend, chosen)
     watched = resolve(observables, problem=problem, optimizer=optimizer, coordinates=coordinates)
     check_memory(problem, chosen, 2 + steps // record_every)
+    if verify:
+        check_comparable(optimizer, "verify=True")
     if bits == AUTO:
-        check_automatic(optimizer)
+        check_comparable(optimizer, "bits='auto'")
         again = partial(
             run,
             problem,
@@ -183,11 +190,12 @@ def run(
             "observables": [str(item) for item in watched],
             "record_every": record_every,
         }
-        return choose_precision(
+        best = choose_precision(
             lambda bits, **changes: again(bits=bits, **(asked | changes)),
             lawful=isinstance(optimizer, GD),
             recorded=tuple(item.kind.name for item in watched),
         )
+        return verified(best) if verify else best
 
     config: dict[str, Any] = {
         "problem": dict(problem.recipe) if problem.recipe else {"name": "explicit"},
@@ -228,7 +236,8 @@ def run(
             if not recorder.steps:
                 raise  # nothing measured yet, nothing to keep
             raise Interrupted(recorder.finish(runner, "interrupted")) from signal
-    return recorder.finish(runner, status)
+    result = recorder.finish(runner, status)
+    return verified(result) if verify else result
 
 
 def compare(

@@ -422,6 +422,7 @@ class Trajectory:
             },
             "observables": self.config.get("observables", DEFAULT_OBSERVABLES),
             "noise": self.config.get("noise"),
+            "verify": "verified" in self.config,
         }
         if "bits" not in changes and "format" not in changes:
             same |= {"format": self.format, "backend": self.config["backend"]}
