@@ -147,10 +147,13 @@ def test_exponent_range_and_flags_of_gmpy2_are_left_alone():
 
 
 @pytest.mark.parametrize("format", [512, "float64"])
-def test_ctrl_c_within_a_second_keeps_the_records(format, monkeypatch):
+def test_ctrl_c_within_a_second_keeps_the_records(format, monkeypatch, request):
     problem = problems.appendix_d(n=100, limit_ratio=0.5)
     sent = []
     recording = threading.Event()
+    # A shell starts what runs in its background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     original = training._Recorder.add
 
     def add(self, runner):
