@@ -149,7 +149,7 @@ def choose_precision(run_at: RunAt, *, lawful: bool, recorded: tuple[str, ...]) 
     search = _Search(run_at, tuple(name for name in ("loss", "sharpness") if name in recorded))
     try:
         return search.result(search.predict() if lawful else None)
-    except Interrupted as signal:
+    except KeyboardInterrupt as signal:  # also between two runs, where it is not an Interrupted
         best = search.best or search.reference
         if best is None:
             raise
