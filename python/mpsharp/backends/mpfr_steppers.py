@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 from mpsharp import _core
 from mpsharp.backends.paper_rule import advance_measured
@@ -108,12 +108,14 @@ def start(
     raise ConfigurationError(f"optimizer: expected a known one, with batches if SGD, got {optimizer!r}")
 
 
-class BatchedDescent:
-    """Stochastic gradient descent in the core, fed with the batches of its next steps."""
+_Run = TypeVar("_Run", bound="_core.StochasticGradientDescent | _core.GradientFlow")
 
-    def __init__(self, run: _core.StochasticGradientDescent, batches: Batches) -> None:
+
+class Driven(Generic[_Run]):
+    """An optimiser in the core that needs something from Python as it goes."""
+
+    def __init__(self, run: _Run) -> None:
         self._run = run
-        self._batches = batches
 
     @property
     def step(self) -> int:
@@ -129,6 +131,14 @@ class BatchedDescent:
     def v(self) -> _core.Vector:
         """The other layers."""
         return self._run.v
+
+
+class BatchedDescent(Driven[_core.StochasticGradientDescent]):
+    """Stochastic gradient descent in the core, fed with the batches of its next steps."""
+
+    def __init__(self, run: _core.StochasticGradientDescent, batches: Batches) -> None:
+        super().__init__(run)
+        self._batches = batches
 
     @property
     def loss(self) -> _core.Vector:
@@ -145,7 +155,7 @@ class BatchedDescent:
         self._run.perturb(size, draws)
 
 
-class PaperFlow:
+class PaperFlow(Driven[_core.GradientFlow]):
     """Gradient flow in the core with steps safety/S, S measured now and then."""
 
     def __init__(
@@ -154,24 +164,9 @@ class PaperFlow:
         safety: float,
         sharpness: Callable[[_core.Vector, _core.Vector], float],
     ) -> None:
-        self._run = run
+        super().__init__(run)
         self._safety = safety
         self._sharpness = sharpness
-
-    @property
-    def step(self) -> int:
-        """Number of steps made so far."""
-        return self._run.step
-
-    @property
-    def u(self) -> _core.Vector:
-        """The first layer."""
-        return self._run.u
-
-    @property
-    def v(self) -> _core.Vector:
-        """The other layers."""
-        return self._run.v
 
     @property
     def loss(self) -> _core.Vector:
