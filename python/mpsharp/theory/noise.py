@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mpsharp.coordinates import COORDINATES
 from mpsharp.errors import ConfigurationError, ShapeError, check_name
 from mpsharp.initialization import check_depth
 from mpsharp.theory.singular import spectrum
-
-COORDINATES = ("parameter", "row_space", "spectral")
 
 # Mean square of one rounding's relative error times 4^bits: an error spread evenly over one unit in the last
 # place, 2^(1−bits)/m for a significand m of density 1/(m·log 2) on [1, 2).

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpsharp.backends.mirror.minimalist import Data, forward, gradient_sums, products_of_others
-from mpsharp.backends.mirror.steppers import classify, over
+from mpsharp.backends.mirror.steppers import Moving, Point, classify, over
 from mpsharp.backends.paper_rule import advance_measured
 
 if TYPE_CHECKING:
@@ -98,12 +98,9 @@ class Slopes:
 
 
 @dataclass(frozen=True, eq=False)
-class FlowState:
+class FlowState(Point):
     """Parameters after `step` accepted steps, with loss, slopes and flow time there."""
 
-    step: int
-    u: Array
-    v: Array
     loss: np.floating[Any]
     slopes: Slopes
     size: Scaled
@@ -111,7 +108,7 @@ class FlowState:
     compensation: float
 
 
-class GradientFlow:
+class GradientFlow(Moving[FlowState]):
     """Gradient flow in progress (a `mpsharp.backends.mirror.steppers.Stepper`).
 
     Parameters
@@ -143,21 +140,6 @@ class GradientFlow:
         usable = slope.value > 0
         moving = FIRST_SHARE * data.n_samples * (quotient(self._state.size, slope) if usable else 1.0)
         self._control.propose(first_step if first_step > 0 else moving)
-
-    @property
-    def step(self) -> int:
-        """Number of accepted steps so far."""
-        return self._state.step
-
-    @property
-    def u(self) -> Array:
-        """The first layer."""
-        return self._state.u
-
-    @property
-    def v(self) -> Array:
-        """The other layers."""
-        return self._state.v
 
     @property
     def loss(self) -> np.floating[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -59,6 +59,9 @@ class State(Point):
     at: Forward
 
 
+_Point = TypeVar("_Point", bound=Point)
+
+
 def over(step_size: np.floating[Any], samples: int) -> np.floating[Any]:
     """Return h = RN(step_size/samples); the divisor is exact in float32 up to 2**24 samples."""
     result: np.floating[Any] = step_size / step_size.dtype.type(samples)
@@ -79,13 +82,10 @@ def perturbed(point: Point, relative: Array) -> tuple[Array, Array]:
     return point.u + point.u * of_u, point.v + point.v * of_v
 
 
-class GradientDescent:
-    """Gradient descent in progress (a `Stepper`)."""
+class Moving(Generic[_Point]):
+    """What has a state that is replaced as a whole: parameters and the number of steps."""
 
-    def __init__(self, data: Data, u: Array, v: Array, step_size: np.floating[Any]) -> None:
-        self._data = data
-        self._h = over(step_size, data.n_samples)
-        self._state = State(0, u, v, forward(data, u, v))
+    _state: _Point
 
     @property
     def step(self) -> int:
@@ -101,6 +101,15 @@ class GradientDescent:
     def v(self) -> Array:
         """The other layers."""
         return self._state.v
+
+
+class GradientDescent(Moving[State]):
+    """Gradient descent in progress (a `Stepper`)."""
+
+    def __init__(self, data: Data, u: Array, v: Array, step_size: np.floating[Any]) -> None:
+        self._data = data
+        self._h = over(step_size, data.n_samples)
+        self._state = State(0, u, v, forward(data, u, v))
 
     @property
     def loss(self) -> np.floating[Any]:
@@ -123,7 +132,7 @@ class GradientDescent:
         self._state = State(self.step, u, v, forward(self._data, u, v))
 
 
-class StochasticGradientDescent:
+class StochasticGradientDescent(Moving[Point]):
     """Stochastic gradient descent in progress (a `Stepper`); see `mpsharp.optimizers.SGD` for its tests."""
 
     def __init__(self, data: Data, u: Array, v: Array, step_size: np.floating[Any], batches: Batches) -> None:
@@ -132,21 +141,6 @@ class StochasticGradientDescent:
         self._h = over(step_size, batches.size)
         self._state = Point(0, u, v)
         self._loss: tuple[int, np.floating[Any]] | None = None  # with its step
-
-    @property
-    def step(self) -> int:
-        """Number of steps made so far."""
-        return self._state.step
-
-    @property
-    def u(self) -> Array:
-        """The first layer."""
-        return self._state.u
-
-    @property
-    def v(self) -> Array:
-        """The other layers."""
-        return self._state.v
 
     @property
     def loss(self) -> np.floating[Any]:
