@@ -5,7 +5,7 @@ from __future__ import annotations
 import gmpy2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import mpsharp
@@ -100,6 +100,7 @@ def test_same_run_in_the_float_formats(coordinates, format, seed, n, d, rank, de
 
 
 @given(**shapes)
+@example(seed=227, n=3, d=2, rank=2, depth=2, repeat=True)  # diagonal, and y within its columns
 def test_loss_has_its_floor(seed, n, d, rank, depth, repeat):
     problem = integer_problem(seed, n, d, rank, depth, repeat=repeat)
     run = mpsharp.run(problem, bits=200, coordinates="spectral", steps=1)

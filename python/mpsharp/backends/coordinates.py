@@ -143,7 +143,7 @@ def _diagonal(problem: Problem, kept: Any, bits: int) -> Form:
         y=np.where(entries < 0, -labels, labels),
         u=problem.u[kept],
         n_samples=problem.n_samples,
-        loss_floor=ExactArray.from_any([floor], guarded)[0] if floor else None,
+        loss_floor=None if spans_samples(problem) else ExactArray.from_any([floor], guarded)[0],
     )
 
 
