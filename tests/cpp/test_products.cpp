@@ -110,8 +110,10 @@ void check_case(Tally& tally, std::uint64_t seed) {
   }
   auto matrix = std::make_shared<Matrix>(rows, columns, Bits(matrix_bits));
   for (__mpfr_struct& x : matrix->entries().span()) set_number(&x, style, generator);
-  if (constant) {
-    // 2 times the residue of -1 has the largest low half: 2 (2^51 - c - 1) = 2^52 - 2 c - 2.
+  if (constant && one_in(generator, 2)) {
+    // -1 times -1 is the largest product of residues, with which the portable sums are full. 2
+    // times the residue of -1 has the largest low half of 52 bits: 2 (2^51 - c - 1) = 2^52 - 2 c
+    // - 2.
     for (__mpfr_struct& x : matrix->entries().span()) mpfr_set_ui(&x, 2, MPFR_RNDN);
     if (rows * columns > 0) mpfr_set_ui((*matrix)(0, 0), 1, MPFR_RNDN);  // so that 1 is the unit
   } else if (style.paired) {

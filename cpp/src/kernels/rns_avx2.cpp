@@ -114,7 +114,7 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
               unsigned negative) {
   const TowardZero rounding;
   for (std::size_t q = first; q < last; ++q) {
-    const std::uint64_t* weights = basis.weights + q * (basis.size + 1);
+    const std::uint64_t* weights = basis.weights + q * basis.n_limbs;
     const std::uint64_t c = basis.c[q];
     std::uint64_t* to = out + q * stride;
     Sum sums[2];
@@ -268,7 +268,7 @@ void split_columns(std::uint64_t* out, std::size_t out_stride, const RnsKernels:
 }
 
 void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::uint64_t* residues) {
-  const std::size_t n_limbs = basis.size + 1;
+  const std::size_t n_limbs = basis.n_limbs;
   for (std::size_t l = 0; l < lanes * (n_limbs + 1); ++l) limbs[l] = 0;
   double quotient[lanes] = {};
   for (std::size_t q = 0; q < basis.size; ++q) {
@@ -314,7 +314,7 @@ void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::u
 }  // namespace
 
 // Making a residue costs less than reading it.
-const RnsKernels rns_avx2 = {tile_rows,  tile_rows,     0,          residues, rows, columns,
-                             split_rows, split_columns, reconstruct};
+const RnsKernels rns_avx2 = {51,      tile_rows,  tile_rows,     0,          residues, rows,
+                             columns, split_rows, split_columns, reconstruct};
 
 }  // namespace mpsharp

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 namespace mpsharp {
 
@@ -38,67 +39,74 @@ void write_limbs(std::uint64_t* out, std::size_t n_limbs, mpz_ptr value) {
   }
 }
 
-/// c_0 < c_1 < ... with 2^51 - c prime.
-std::unique_ptr<std::uint64_t[]> first_primes() {
-  auto c = std::make_unique<std::uint64_t[]>(RnsBasis::limit);
+/// c_0 < c_1 < ... with 2^prime_bits - c prime. Thread-safe.
+const std::uint64_t* first_primes(unsigned prime_bits) {
+  static std::mutex mutex;
+  static std::map<unsigned, std::unique_ptr<std::uint64_t[]>> all;
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<std::uint64_t[]>& c = all[prime_bits];
+  if (c != nullptr) return c.get();
+  auto found = std::make_unique<std::uint64_t[]>(RnsBasis::limit);
   Integer candidate;
   std::uint64_t next = 1;
   for (std::size_t q = 0; q < RnsBasis::limit; next += 2) {
-    mpz_set_ui(candidate, (std::uint64_t{1} << 51) - next);
-    if (mpz_probab_prime_p(candidate, 25) != 0) c[q++] = next;  // no error is known below 2^64
+    mpz_set_ui(candidate, (std::uint64_t{1} << prime_bits) - next);
+    if (mpz_probab_prime_p(candidate, 25) != 0) found[q++] = next;  // no error known below 2^64
   }
-  return c;
+  c = std::move(found);
+  return c.get();
 }
 
 }  // namespace
 
-const RnsBasis& RnsBasis::of_size(std::size_t size) {
+const RnsBasis& RnsBasis::of_size(std::size_t size, unsigned prime_bits) {
   static std::mutex mutex;
-  static std::map<std::size_t, std::unique_ptr<const RnsBasis>> bases;
+  static std::map<std::pair<std::size_t, unsigned>, std::unique_ptr<const RnsBasis>> bases;
   const std::lock_guard lock(mutex);
-  std::unique_ptr<const RnsBasis>& basis = bases[size];
-  if (basis == nullptr) basis = std::make_unique<const RnsBasis>(size);
+  std::unique_ptr<const RnsBasis>& basis = bases[{size, prime_bits}];
+  if (basis == nullptr) basis = std::make_unique<const RnsBasis>(size, prime_bits);
   return *basis;
 }
 
-RnsBasis::RnsBasis(std::size_t size)
+RnsBasis::RnsBasis(std::size_t size, unsigned prime_bits)
     : size_(size),
+      n_limbs_((prime_bits * size + 51) / 52 + 1),
       c_(size),
-      weights_(size * (size + 1)),
+      weights_(size * n_limbs_),
       inverse_(size),
-      cofactors_(size * (size + 1)),
-      modulus_(size + 1),
+      cofactors_(size * n_limbs_),
+      modulus_(n_limbs_),
       reciprocal_(std::make_unique<double[]>(size)) {
-  static const std::unique_ptr<const std::uint64_t[]> all_c = first_primes();
+  const std::uint64_t* all_c = first_primes(prime_bits);
+  const std::uint64_t span = std::uint64_t{1} << prime_bits;
   Integer modulus(1);
   Integer prime;
   for (std::size_t q = 0; q < size; ++q) {
     c_.data()[q] = all_c[q];
-    mpz_mul_ui(modulus, modulus, (std::uint64_t{1} << 51) - all_c[q]);
+    mpz_mul_ui(modulus, modulus, span - all_c[q]);
   }
-  write_limbs(modulus_.data(), size + 1, modulus);
+  write_limbs(modulus_.data(), n_limbs_, modulus);
   Integer cofactor;
   Integer inverse;
   for (std::size_t q = 0; q < size; ++q) {
-    const std::uint64_t p = (std::uint64_t{1} << 51) - all_c[q];
+    const std::uint64_t p = span - all_c[q];
     mpz_set_ui(prime, p);
     reciprocal_[q] = 1.0 / static_cast<double>(p);
     mpz_divexact(cofactor, modulus, prime);
     mpz_invert(inverse, cofactor, prime);
     inverse_.data()[q] = mpz_get_ui(inverse);
-    write_limbs(cofactors_.data() + q * (size + 1), size + 1, cofactor);
+    write_limbs(cofactors_.data() + q * n_limbs_, n_limbs_, cofactor);
     Wide power = 1;
-    for (std::size_t l = 0; l <= size; ++l) {
-      weights_.data()[q * (size + 1) + l] = static_cast<std::uint64_t>(power);
-      power = power * 2 * all_c[q] % p;  // 2^52 = 2 c mod p
+    for (std::size_t l = 0; l < n_limbs_; ++l) {
+      weights_.data()[q * n_limbs_ + l] = static_cast<std::uint64_t>(power);
+      power = (power << 52) % p;
     }
   }
 }
 
 RnsBasis::View RnsBasis::view() const noexcept {
-  return {size_,           c_.data(),         weights_.data(),
-          inverse_.data(), reciprocal_.get(), cofactors_.data(),
-          modulus_.data()};
+  return {size_,           c_.data(),         n_limbs_,          weights_.data(),
+          inverse_.data(), reciprocal_.get(), cofactors_.data(), modulus_.data()};
 }
 
 }  // namespace mpsharp

@@ -33,7 +33,7 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
               unsigned negative) {
   const auto flip = static_cast<__mmask8>(negative);
   for (std::size_t q = first; q < last; ++q) {
-    const std::uint64_t* weights = basis.weights + q * (basis.size + 1);
+    const std::uint64_t* weights = basis.weights + q * basis.n_limbs;
     Words lo = zero();
     Words hi = zero();
     for (std::size_t l = 0; l < n_limbs; ++l) {
@@ -276,7 +276,7 @@ void split_columns(std::uint64_t* out, std::size_t out_stride, const RnsKernels:
 }
 
 void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::uint64_t* residues) {
-  const std::size_t n_limbs = basis.size + 1;
+  const std::size_t n_limbs = basis.n_limbs;
   for (std::size_t l = 0; l <= n_limbs; ++l) store(limbs + lanes * l, zero());
   __m512d quotient = _mm512_setzero_pd();
   for (std::size_t start = 0; start < basis.size; start += 4) {
@@ -328,7 +328,7 @@ void reconstruct(std::uint64_t* limbs, const RnsBasis::View& basis, const std::u
 }  // namespace
 
 // The multiply-add that makes a residue costs half as much as using it; reading it costs more.
-const RnsKernels rns_ifma = {tile_rows,  split_tile_rows, 0,          residues, rows, columns,
-                             split_rows, split_columns,   reconstruct};
+const RnsKernels rns_ifma = {51,      tile_rows,  split_tile_rows, 0,          residues, rows,
+                             columns, split_rows, split_columns,   reconstruct};
 
 }  // namespace mpsharp

@@ -19,7 +19,7 @@ constexpr std::size_t tile_words = panel_lines * panel_lines;
 
 /// Terms of the sums of one call of the kernel: two panels of this length fit the second cache
 /// many times.
-constexpr std::size_t depth_block = 256;
+constexpr std::size_t depth_block = MatmulKernel::depth;
 /// A piece of work is at most this many panels square.
 constexpr std::size_t block_panels = 4;
 /// Words of packed residues of one factor that are held at once (256 MiB), and as many of the other
@@ -155,9 +155,10 @@ class Product {
     if (!symmetric_) b_scale_ = scale_of(b_, pool_, poll_);
     // |sum of n products| < n 2^(widths) <= 2^bits.
     const std::size_t size = RnsBasis::size_for(
-        a_scale_.width + b_scale().width + static_cast<std::uint64_t>(std::bit_width(a_.length)));
+        a_scale_.width + b_scale().width + static_cast<std::uint64_t>(std::bit_width(a_.length)),
+        kernels_.prime_bits);
     if (a_.length == 0 || size > RnsBasis::limit) return compute_one_by_one();
-    basis_ = RnsBasis::of_size(size).view();
+    basis_ = RnsBasis::of_size(size, kernels_.prime_bits).view();
 
     const std::size_t a_panels = divide_up(a_.count, panel_lines);
     const std::size_t b_panels = divide_up(b_.count, panel_lines);
@@ -238,7 +239,7 @@ class Product {
       workspace.residues = AlignedWords::unset(basis_.size * words);
     }
     workspace.gathered.reserve(basis_.size * lanes);
-    workspace.limbs.reserve((basis_.size + 2) * lanes);
+    workspace.limbs.reserve((basis_.n_limbs + 1) * lanes);
     std::fill_n(workspace.residues.data(), basis_.size * words, 0);
     for (std::size_t q = 0; q < basis_.size; ++q) {
       for (std::size_t k = 0; k < a_.length; k += depth_block) {
@@ -288,7 +289,7 @@ class Product {
   void round(std::size_t i, std::size_t j, std::size_t lane, Workspace& workspace) {
     if (!a_scale_.usable[i] || !b_scale().usable[j]) return one(i, j);
     const bool negative =
-        join52(workspace.words, workspace.limbs.data() + lane, lanes, basis_.size + 2);
+        join52(workspace.words, workspace.limbs.data() + lane, lanes, basis_.n_limbs + 1);
     mpfr_ptr result = out_(i, j);
     round_limbs(result, workspace.words.data(), workspace.words.size(), negative,
                 a_scale_.low[i] + b_scale().low[j]);

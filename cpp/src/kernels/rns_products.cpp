@@ -13,7 +13,6 @@ namespace mpsharp {
 namespace {
 
 constexpr std::size_t lanes = RnsKernels::lanes;
-constexpr std::uint64_t two51 = std::uint64_t{1} << 51;
 
 __extension__ typedef unsigned __int128 Wide;
 
@@ -27,9 +26,9 @@ std::size_t limbs52(const Grid& grid) {
 
 /// The most primes worth using: four times what numbers of one magnitude would need, and a little.
 /// Beyond, a few entries of odd magnitude would make all the others slow and large.
-std::size_t prime_limit(Bits a, Bits b) {
+std::size_t prime_limit(Bits a, Bits b, unsigned prime_bits) {
   const auto bits = static_cast<std::size_t>(a.value() + b.value());
-  return std::min(RnsBasis::limit, 48 + 4 * bits / 51);
+  return std::min(RnsBasis::limit, 48 + 4 * bits / prime_bits);
 }
 
 /// Splits up to eight numbers into limbs[8 l + i]; returns their signs as bits.
@@ -166,9 +165,9 @@ bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, st
   if (!grid.finite || !grid_.finite || grid.empty || grid_.empty) return false;
   // |sum of n products| < n 2^(widths) <= 2^bits.
   const std::uint64_t bits = grid_.width() + grid.width() + std::bit_width(x_size);
-  const std::size_t size = RnsBasis::size_for(bits);
-  if (size > prime_limit(matrix_->bits(), x_bits)) return false;
-  const RnsBasis::View basis = RnsBasis::of_size(size).view();
+  const std::size_t size = RnsBasis::size_for(bits, kernels_.prime_bits);
+  if (size > prime_limit(matrix_->bits(), x_bits, kernels_.prime_bits)) return false;
+  const RnsBasis::View basis = RnsBasis::of_size(size, kernels_.prime_bits).view();
   const bool is_split = split_matrix(basis, poll);
   if (!is_split) extend(basis, poll);
   const Packed& packed = packed_rows(rows, is_split, size, poll);
@@ -182,7 +181,7 @@ bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, st
   for (Workspace& workspace : workspaces_) {
     workspace.residues.reserve(size * piece_size);
     workspace.gathered.reserve(size * lanes);
-    workspace.limbs.reserve((size + 2) * lanes);
+    workspace.limbs.reserve((basis.n_limbs + 1) * lanes);
   }
   const auto work = [&](std::size_t piece, unsigned worker) {
     Workspace& workspace = workspaces_[worker];
@@ -216,8 +215,8 @@ bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, st
         residues = workspace.gathered.data();
       }
       kernels_.reconstruct(workspace.limbs.data(), basis, residues);
-      write((first + start) / lanes, {workspace.limbs.data(), size + 2, grid_.low + grid.low},
-            worker);
+      write((first + start) / lanes,
+            {workspace.limbs.data(), basis.n_limbs + 1, grid_.low + grid.low}, worker);
     }
   };
   pool_.run((out_size + piece_size - 1) / piece_size, work, poll);
@@ -264,13 +263,12 @@ void RnsProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
 }
 
 bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) const {
-  // An integer in [0, 2^(width + 1)) has high < 2^(width - 50), so low + c high < 2^52 if
-  // c 2^(width - 50) <= 2^51. The last c is the largest.
+  // With primes below 2^k an integer in [0, 2^(width + 1)) has high < 2^(width + 1 - k), so
+  // low + c high < 2^(k + 1) if c 2^(width + 1 - k) <= 2^k. The last c is the largest.
   const std::uint64_t width = grid_.width();
   if (padded_rows_ * stride_ * basis.size <= kernels_.max_stored_words) return false;
-  if (width + static_cast<std::uint64_t>(std::bit_width(basis.c[basis.size - 1])) > 101) {
-    return false;
-  }
+  const auto c_bits = static_cast<std::uint64_t>(std::bit_width(basis.c[basis.size - 1]));
+  if (width > 104 || width + c_bits + 1 > 2 * kernels_.prime_bits) return false;
   if (all_.split.size() != 0) return true;
   const std::size_t tile_rows = kernels_.split_tile_rows;
   const std::size_t parts = has_high() ? 2 : 1;
@@ -286,8 +284,9 @@ bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) co
       std::uint64_t* to = split.data() + row / tile_rows * tile_rows * stride_ * parts +
                           j / lanes * tile_rows * lanes * parts + row % tile_rows * lanes +
                           j % lanes;
-      to[0] = static_cast<std::uint64_t>(value) & (two51 - 1);
-      if (parts == 2) to[tile_rows * lanes] = static_cast<std::uint64_t>(value >> 51);
+      to[0] = static_cast<std::uint64_t>(value) & (kernels_.prime_span() - 1);
+      if (parts == 2)
+        to[tile_rows * lanes] = static_cast<std::uint64_t>(value >> kernels_.prime_bits);
     }
   };
   pool_.run(rows(), work, poll);
@@ -337,17 +336,17 @@ void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride) c
   start_.resize(basis.size);
   const std::uint64_t width = grid_.width();
   for (std::size_t q = 0; q < basis.size; ++q) {
-    const std::uint64_t p = two51 - basis.c[q];
+    const std::uint64_t p = kernels_.prime_span() - basis.c[q];
     const std::uint64_t* residues = vector_.data() + q * stride;
     Wide sum = 0;
-    for (std::size_t begin = 0; begin < stride; begin += RnsKernels::fold) {
-      std::uint64_t part = 0;  // of residues up to 2^51
-      const std::size_t end = std::min(stride, begin + RnsKernels::fold);
-      for (std::size_t j = begin; j < end; ++j) part += residues[j];
+    for (std::size_t begin = 0; begin < stride; begin += lanes) {
+      std::uint64_t part = 0;  // of residues up to 2^60
+      for (std::size_t j = begin; j < begin + lanes; ++j) part += residues[j];
       sum += part;
     }
-    // Weights reach 2^(52 size), and the primes hold more bits than the matrix is wide.
-    const Wide shift = static_cast<Wide>(basis.weights[q * (basis.size + 1) + width / 52])
+    // The primes hold more bits than the matrix is wide, so there is a weight for each of its
+    // limbs.
+    const Wide shift = static_cast<Wide>(basis.weights[q * basis.n_limbs + width / 52])
                        << (width % 52);
     const auto back = static_cast<std::uint64_t>((sum % p) * (shift % p) % p);
     start_[q] = back == 0 ? 0 : p - back;

@@ -113,7 +113,7 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
                    std::size_t first, std::size_t count, bool transposed,
                    const RnsBasis::View& basis, std::size_t stride) const;
   /// An integer + 2^width has up to width + 1 bits.
-  [[nodiscard]] bool has_high() const noexcept { return grid_.width() + 1 > 51; }
+  [[nodiscard]] bool has_high() const noexcept { return grid_.width() + 1 > kernels_.prime_bits; }
 
   const RnsKernels& kernels_;
   Grid grid_;
