@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/diagonal_products.hpp"
 #include "kernels/paths.hpp"
 #include "mpsharp/steppers.hpp"
 
@@ -100,6 +101,7 @@ struct Options {
   KernelPath path = chosen_path();
   bool full = false;
   bool only_step = false;
+  bool diagonal = false;
   double seconds = 0.05;
 };
 
@@ -122,7 +124,8 @@ void benchmark(std::size_t n, std::size_t d, long bits, const Options& options) 
   }
   for (const unsigned threads : options.threads) {
     const std::shared_ptr<const MatrixProducts> products =
-        make_products(X, options.arithmetic, threads, options.path);
+        options.diagonal ? make_diagonal_products(s, options.arithmetic, options.path)
+                         : make_products(X, options.arithmetic, threads, options.path);
     const auto model = std::make_shared<const Minimalist>(products, y, 2, n, std::nullopt);
     const auto descent = std::make_shared<GradientDescent>(model, u, v, step_size, poll);
     methods.push_back({threads == 1 ? "step, 1 thread" : "step, more threads", 1,
@@ -165,12 +168,14 @@ Options parse(int argc, char** argv) {
       options.full = true;
     } else if (argument == "--only-step") {
       options.only_step = true;
+    } else if (argument == "--diagonal") {
+      options.diagonal = true;
     } else if (argument == "--seconds") {
       options.seconds = std::strtod(next(), nullptr);
     } else {
       std::fprintf(stderr,
                    "usage: bench_step [--size N D]... [--bits B]... [--threads T]... [--sequential]"
-                   " [--portable] [--full] [--only-step] [--seconds S]\n");
+                   " [--portable] [--full] [--only-step] [--diagonal] [--seconds S]\n");
       std::exit(2);
     }
   }

@@ -1,5 +1,8 @@
 #include "lane_descent.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 namespace mpsharp {
@@ -34,7 +37,8 @@ LaneDescent::LaneDescent(std::shared_ptr<const MatrixProducts> owner, const Lane
 void LaneDescent::load(const Vector& u, const Forward& at, const Poll& poll) {
   ready_ = false;
   if (!u_.assign(u) || !s_.assign(at.s) || !z_.assign(at.z)) return;
-  ready_ = X_.dots(next_q_, q_, s_, z_, poll);
+  dot(q_, s_, z_, poll);
+  ready_ = true;
 }
 
 void LaneDescent::store_parameters(Vector& u) const noexcept { u_.copy_to(u); }
@@ -57,7 +61,16 @@ bool LaneDescent::write(AlignedWords& out, const Mpfr& x) const noexcept {
 
 bool LaneDescent::in_range(const LaneVector& x) const noexcept { return x.grid(kernels_).finite; }
 
-bool LaneDescent::step(mpfr_ptr zz, const Mpfr& factor, const Mpfr& c, const Poll& poll) {
+void LaneDescent::dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const Poll& poll) {
+  if (X_.dot(out, a, b, poll)) return;
+  Vector left(a.size(), a.bits());
+  Vector right(b.size(), b.bits());
+  a.copy_to(left);
+  b.copy_to(right);
+  mpsharp::dot(out, left, right, owner_->arithmetic());
+}
+
+bool LaneDescent::step(const Mpfr& factor, const Mpfr& c, const Poll& poll) {
   const std::uint64_t* scalar = scalar_.data();
   const auto update = [&](std::size_t group) {
     kernels_.add_scaled(next_u_.group(group), u_.group(group), false, g_.group(group), scalar, true,
@@ -71,12 +84,33 @@ bool LaneDescent::step(mpfr_ptr zz, const Mpfr& factor, const Mpfr& c, const Pol
   if (!in_range(g_) || !in_range(next_u_)) return false;
   if (!write(scalar_, c) || !X_.apply(next_s_, next_u_, false, residual, poll)) return false;
   if (!in_range(next_s_) || !in_range(next_z_)) return false;
-  if (!X_.dots(zz, next_q_, next_s_, next_z_, poll)) return false;
+  dot(next_q_, next_s_, next_z_, poll);
   std::swap(u_, next_u_);
   std::swap(s_, next_s_);
   std::swap(z_, next_z_);
   std::swap(q_, next_q_);
   return true;
+}
+
+void LaneDescent::square(mpfr_ptr zz, const Poll& poll) { dot(zz, z_, z_, poll); }
+
+LaneDescent::Interval LaneDescent::square_bounds() const noexcept {
+  constexpr Interval unknown{0, std::numeric_limits<double>::infinity()};
+  const Grid grid = z_.grid(kernels_);
+  if (grid.empty) return {0, 0};
+  if (grid.high > 500) return unknown;
+  if (grid.high < -400) return {0, std::ldexp(static_cast<double>(z_.size()), -790)};
+  const double sum =
+      std::ldexp(kernels_.approximate_squares(z_.group(0), z_.groups(), z_.limbs(), grid.high),
+                 static_cast<int>(2 * grid.high));
+  // Of the sum: 2^-50 from cutting off the significands and a rounding per term; of the square that
+  // is asked for: at most a rounding per product and per sum.
+  const double slack =
+      (static_cast<double>(z_.size()) + 16) *
+      (std::ldexp(1.0, -48) +
+       std::ldexp(1.0, static_cast<int>(std::max<long>(-1000, 3 - z_.bits().value()))));
+  if (slack > 0.25) return unknown;
+  return {sum * (1 - slack), sum * (1 + slack)};
 }
 
 }  // namespace mpsharp

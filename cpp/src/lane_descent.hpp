@@ -15,6 +15,11 @@ namespace mpsharp {
 /// range of the kernels it is not made, and the caller makes it with MPFR numbers.
 class LaneDescent {
  public:
+  struct Interval {
+    double lower;
+    double upper;
+  };
+
   /// Null where these products have no such form at the precision of the labels y.
   static std::unique_ptr<LaneDescent> make(const std::shared_ptr<const MatrixProducts>& X,
                                            const Vector& y);
@@ -28,9 +33,14 @@ class LaneDescent {
   void leave(Vector& u, Forward& at) noexcept;
   /// dot(s, z) at the current point.
   [[nodiscard]] const Mpfr& q() const noexcept { return q_; }
-  /// u <- RN(u - RN(factor g)) with g = X'z, then s = X u, z = RN(RN(c s) - y) and
-  /// zz <- dot(z, z). Returns false, with the point unchanged, where the kernels do not serve.
-  bool step(mpfr_ptr zz, const Mpfr& factor, const Mpfr& c, const Poll& poll);
+  /// u <- RN(u - RN(factor g)) with g = X'z, then s = X u and z = RN(RN(c s) - y). Returns false,
+  /// with the point unchanged, where the kernels do not serve.
+  bool step(const Mpfr& factor, const Mpfr& c, const Poll& poll);
+  /// zz <- dot(z, z) at the current point. @pre ready()
+  void square(mpfr_ptr zz, const Poll& poll);
+  /// Bounds of what square() gives, at a small part of its cost; an upper one of infinity where
+  /// they are of no use. @pre ready()
+  [[nodiscard]] Interval square_bounds() const noexcept;
 
  private:
   LaneDescent(std::shared_ptr<const MatrixProducts> owner, const LaneProducts& X,
@@ -38,6 +48,8 @@ class LaneDescent {
   /// Writes a scalar in the kernels' form. Returns false if it does not fit.
   [[nodiscard]] bool write(AlignedWords& out, const Mpfr& x) const noexcept;
   [[nodiscard]] bool in_range(const LaneVector& x) const noexcept;
+  /// out <- dot(a, b), with MPFR numbers if need be.
+  void dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const Poll& poll);
 
   std::shared_ptr<const MatrixProducts> owner_;  ///< keeps X_ alive
   const LaneProducts& X_;

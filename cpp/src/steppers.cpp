@@ -1,5 +1,7 @@
 #include "mpsharp/steppers.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -86,24 +88,47 @@ GradientDescent::~GradientDescent() = default;
 bool GradientDescent::lane_step(const Poll& poll) {
   descent_.step_layers(next_v_, v_, forward_, lanes_->q());
   layer_products(next_forward_.c, next_forward_.w, next_v_);
-  const Mpfr& factor = descent_.factor(forward_);
-  if (!lanes_->step(next_forward_.loss, factor, next_forward_.c, poll)) return false;
-  mpfr_div_ui(next_forward_.loss, next_forward_.loss, 2 * model_->n_samples(), MPFR_RNDN);
-  return true;
+  return lanes_->step(descent_.factor(forward_), next_forward_.c, poll);
+}
+
+bool GradientDescent::surely_goes_on(double ceiling, const std::optional<Mpfr>& stop_loss) const {
+  const LaneDescent::Interval square = lanes_->square_bounds();
+  const auto two_n = 2 * static_cast<double>(model_->n_samples());
+  const std::optional<Mpfr>& floor = model_->loss_floor();
+  // Far more room than the roundings of the quotient and of the sum need, here and in loss_of.
+  const double slack =
+      1e-12 + std::ldexp(1.0, static_cast<int>(std::max<long>(-1000, 4 - model_->bits().value())));
+  const double above = floor ? mpfr_get_d(*floor, MPFR_RNDU) : 0;
+  if (!((square.upper / two_n + above) * (1 + slack) <= ceiling)) return false;
+  if (!stop_loss) return true;
+  const double below = floor ? mpfr_get_d(*floor, MPFR_RNDD) : 0;
+  return (square.lower / two_n + below) * (1 - slack) > mpfr_get_d(*stop_loss, MPFR_RNDU);
+}
+
+void GradientDescent::settle_loss(const Poll& poll) {
+  if (loss_known_) return;
+  lanes_->square(forward_.loss, poll);
+  model_->loss_of(forward_.loss, forward_.loss);
+  loss_known_ = true;
 }
 
 Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mpfr>& stop_loss,
                               const Poll& poll) {
-  /// Brings u up to date, also if `poll` throws.
-  struct Parameters {
+  /// Brings u and the loss up to date, also if `poll` throws.
+  struct Current {
     GradientDescent& run;
-    ~Parameters() {
-      if (run.lanes_ != nullptr && run.lanes_->ready()) run.lanes_->store_parameters(run.u_);
+    ~Current() {
+      if (run.lanes_ == nullptr || !run.lanes_->ready()) return;
+      run.settle_loss([] {});
+      run.lanes_->store_parameters(run.u_);
     }
-  } const parameters{*this};
+  } const current{*this};
   for (long i = 0; i < steps; ++i) {
     if (lanes_ != nullptr && !lanes_->ready()) lanes_->load(u_, forward_, poll);
-    if (lanes_ == nullptr || !lanes_->ready() || !lane_step(poll)) {
+    if (lanes_ != nullptr && lanes_->ready() && lane_step(poll)) {
+      loss_known_ = false;
+    } else {
+      settle_loss(poll);
       if (lanes_ != nullptr) lanes_->leave(u_, forward_);
       model_->backward(backward_, forward_, poll);
       descent_.step(next_u_, next_v_, u_, v_, forward_, backward_);
@@ -113,7 +138,10 @@ Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mp
     std::swap(v_, next_v_);
     std::swap(forward_, next_forward_);
     ++step_;
-    if (const Stop stop = classify(loss(), ceiling, stop_loss); stop != Stop::none) return stop;
+    if (loss_known_ || !surely_goes_on(ceiling, stop_loss)) {
+      settle_loss(poll);
+      if (const Stop stop = classify(loss(), ceiling, stop_loss); stop != Stop::none) return stop;
+    }
     poll();
   }
   return Stop::none;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "kernels/diagonal_products.hpp"
 #include "kernels/paths.hpp"
 #include "mpsharp/steppers.hpp"
 #include "random_numbers.hpp"
@@ -21,30 +22,46 @@ using namespace mpsharp;
 using namespace mpsharp::testing;
 
 struct Problem {
-  std::shared_ptr<const Matrix> X;
+  std::shared_ptr<const Matrix> X;  ///< null for
+  std::optional<Vector> diagonal;   ///< this
   Vector y, u, v;
   Mpfr step_size;
+  std::optional<Mpfr> loss_floor;
+
+  [[nodiscard]] std::unique_ptr<const MatrixProducts> products(Arithmetic arithmetic,
+                                                               unsigned threads,
+                                                               KernelPath path) const {
+    if (X != nullptr) return make_products(X, arithmetic, threads, path);
+    return make_diagonal_products(*diagonal, arithmetic, path);
+  }
 };
 
 Problem random_problem(Generator& generator) {
   const Bits bits(random_bits(generator));
+  const bool is_diagonal = one_in(generator, 2);
   const std::size_t n = 1 + random_length(generator, bits.value());
   const std::size_t most = 4000 / n + 1;
-  const std::size_t d = std::min(most, 1 + random_length(generator, bits.value()));
-  auto X = std::make_shared<Matrix>(n, d, bits);
+  const std::size_t d =
+      is_diagonal ? n : std::min(most, 1 + random_length(generator, bits.value()));
+  auto X = std::make_shared<Matrix>(is_diagonal ? 1 : n, d, bits);
   Style style = random_style(generator);
   style.extreme = style.special = false;  // those end a run at once: test_products has them
   Style vector_style = one_in(generator, 2) ? style : random_style(generator);
   vector_style.extreme = vector_style.special = one_in(generator, 50);
   for (__mpfr_struct& x : X->entries().span()) set_number(&x, style, generator);
-  if (one_in(generator, 3)) {  // a feature that is zero everywhere, with signs
+  if (!is_diagonal && one_in(generator, 3)) {  // a feature that is zero everywhere, with signs
     const auto j = static_cast<std::size_t>(between(generator, 0, static_cast<long>(d) - 1));
     for (std::size_t i = 0; i < n; ++i) {
       mpfr_set_zero((*X)(i, j), one_in(generator, 2) ? 1 : -1);
     }
   }
-  Problem problem{X, Vector(n, bits), Vector(d, bits),
-                  Vector(static_cast<std::size_t>(between(generator, 1, 4)), bits), Mpfr(bits)};
+  Problem problem{is_diagonal ? nullptr : X,
+                  is_diagonal ? std::optional<Vector>(X->entries()) : std::nullopt,
+                  Vector(n, bits),
+                  Vector(d, bits),
+                  Vector(static_cast<std::size_t>(between(generator, 1, 4)), bits),
+                  Mpfr(bits),
+                  std::nullopt};
   for (__mpfr_struct& x : problem.y.span()) set_number(&x, vector_style, generator);
   for (__mpfr_struct& x : problem.u.span()) set_number(&x, vector_style, generator);
   for (__mpfr_struct& x : problem.v.span()) {
@@ -54,8 +71,13 @@ Problem random_problem(Generator& generator) {
   if (one_in(generator, 4)) {
     for (std::size_t j = 0; j < d; ++j) mpfr_set_zero(problem.u[j], one_in(generator, 2) ? 1 : -1);
   }
+  if (one_in(generator, 3)) {
+    problem.loss_floor.emplace(bits);
+    if (!one_in(generator, 3)) set_random(*problem.loss_floor, generator);
+    mpfr_abs(*problem.loss_floor, *problem.loss_floor, MPFR_RNDN);
+  }
   if (one_in(generator, 4)) {  // labels that X u fits exactly, or nearly
-    make_products(X, Arithmetic::exact, 1, KernelPath::reference)->apply(problem.y, problem.u, [] {
+    problem.products(Arithmetic::exact, 1, KernelPath::reference)->apply(problem.y, problem.u, [] {
     });
     mpfr_set_si(problem.v[0], one_in(generator, 2) ? 1 : -1, MPFR_RNDN);
     if (one_in(generator, 2)) mpfr_nextabove(problem.y[0]);
@@ -63,6 +85,25 @@ Problem random_problem(Generator& generator) {
   const auto scale = static_cast<long>(std::min<std::int64_t>(style.spread, 400));
   mpfr_set_ui_2exp(problem.step_size, 1, -2 * scale - between(generator, -2, 12), MPFR_RNDN);
   return problem;
+}
+
+/// What a run stops at, mostly near the loss as it is, where a bound of the loss does not decide.
+struct Limits {
+  double ceiling = 1e300;
+  std::optional<Mpfr> stop_loss;
+};
+
+Limits random_limits(Generator& generator, const Mpfr& loss) {
+  Limits limits;
+  if (!mpfr_number_p(loss)) return limits;
+  if (one_in(generator, 4)) limits.ceiling = mpfr_get_d(loss, MPFR_RNDU);
+  if (one_in(generator, 3)) {
+    limits.stop_loss.emplace(loss);
+    if (one_in(generator, 2)) {
+      mpfr_div_2si(*limits.stop_loss, *limits.stop_loss, between(generator, 0, 20), MPFR_RNDN);
+    }
+  }
+  return limits;
 }
 
 void check_case(Tally& tally, std::uint64_t seed) {
@@ -74,8 +115,8 @@ void check_case(Tally& tally, std::uint64_t seed) {
   const unsigned threads = one_in(generator, 50) ? 3 : 1;
   const auto start = [&](KernelPath path) {
     const auto model = std::make_shared<const Minimalist>(
-        make_products(problem.X, arithmetic, threads, path), problem.y, problem.v.size() + 1,
-        problem.X->rows(), std::nullopt);
+        problem.products(arithmetic, threads, path), problem.y, problem.v.size() + 1,
+        problem.y.size(), problem.loss_floor);
     return std::make_unique<GradientDescent>(model, problem.u, problem.v, problem.step_size, poll);
   };
   const auto expected = start(KernelPath::reference);
@@ -84,13 +125,15 @@ void check_case(Tally& tally, std::uint64_t seed) {
       start(can_run(KernelPath::ifma) ? KernelPath::ifma : KernelPath::portable)};
   for (int chunk = 0; chunk < n_chunks; ++chunk) {
     const long steps = between(generator, 1, 3);
-    const Stop stop = expected->advance(steps, 1e300, std::nullopt, poll);
+    const Limits limits = random_limits(generator, expected->loss());
+    const Stop stop = expected->advance(steps, limits.ceiling, limits.stop_loss, poll);
     for (const auto& run : runs) {
       const std::string what =
           "seed " + std::to_string(seed) + ", bits " + std::to_string(problem.u.bits().value()) +
           (arithmetic == Arithmetic::exact ? ", exact" : ", sequential") +
-          (run == runs[0] ? ", portable" : ", ifma") + ", step " + std::to_string(run->step());
-      if (run->advance(steps, 1e300, std::nullopt, poll) != stop ||
+          (problem.X == nullptr ? ", diagonal" : "") + (run == runs[0] ? ", portable" : ", ifma") +
+          ", step " + std::to_string(run->step());
+      if (run->advance(steps, limits.ceiling, limits.stop_loss, poll) != stop ||
           run->step() != expected->step()) {
         ++tally.mismatches;
         std::printf("%s: another stop\n", what.c_str());

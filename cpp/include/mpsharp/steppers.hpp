@@ -73,8 +73,13 @@ class GradientDescent {
 
  private:
   /// One step with the vectors in the kernels' own form; false, with nothing changed, where that
-  /// does not serve.
+  /// does not serve. Leaves next_forward_ without its loss.
   bool lane_step(const Poll& poll);
+  /// Whether the loss at the vectors in the kernels' form, which is not known yet, is for sure not
+  /// one at which `advance` stops.
+  [[nodiscard]] bool surely_goes_on(double ceiling, const std::optional<Mpfr>& stop_loss) const;
+  /// Evaluates the loss, if it is not known.
+  void settle_loss(const Poll& poll);
 
   std::shared_ptr<const Minimalist> model_;
   Vector u_, v_;
@@ -83,6 +88,7 @@ class GradientDescent {
   Forward forward_, next_forward_;
   Backward backward_;
   std::unique_ptr<LaneDescent> lanes_;  ///< holds u, s and z during `advance`, where it can
+  bool loss_known_ = true;              ///< forward_.loss is that of this step
   long step_ = 0;
 };
 

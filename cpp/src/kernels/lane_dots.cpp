@@ -25,43 +25,36 @@ bool all_negative_zeros(const LaneVector& a, const LaneVector& b) {
 
 }  // namespace
 
-bool ExactLaneDots::run(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
+bool ExactLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
                         const LaneKernels& kernels, ThreadPool& pool, const Poll& poll) {
-  const Grid s_grid = s.grid(kernels);
-  const Grid z_grid = z.grid(kernels);
-  if (!s_grid.finite || !z_grid.finite || s_grid.empty || z_grid.empty) return false;
-  const std::size_t n_s = limbs_of(s_grid);
-  const std::size_t n_z = limbs_of(z_grid);
+  const Grid a_grid = a.grid(kernels);
+  const Grid b_grid = b.grid(kernels);
+  if (!a_grid.finite || !b_grid.finite || a_grid.empty || b_grid.empty) return false;
+  const std::size_t n_a = limbs_of(a_grid);
+  const std::size_t n_b = limbs_of(b_grid);
   // Beyond, numbers of odd magnitude make all the others slow.
-  if (std::max(n_s, n_z) > 4 * z.limbs() + 24) return false;
+  if (std::max(n_a, n_b) > 4 * b.limbs() + 24) return false;
   for (Workspace& workspace : workspaces_) {
-    const std::size_t most = std::max(n_s, n_z);
+    const std::size_t most = std::max(n_a, n_b);
     workspace.left.reserve((most + 2) * lanes);
     workspace.right.reserve((most + 2) * lanes);
     workspace.columns.reserve(2 * most * lanes);
     workspace.excess.reserve(most * lanes);
-    workspace.totals[0].assign(2 * n_z + 2, 0);
-    workspace.totals[1].assign(n_s + n_z + 2, 0);
+    workspace.totals.assign(n_a + n_b + 2, 0);
   }
-  const std::size_t pieces = (z.groups() + piece_groups - 1) / piece_groups;
   const auto work = [&](std::size_t piece, unsigned worker) {
-    const bool squares = piece < pieces;
-    const std::size_t first = (squares ? piece : piece - pieces) * piece_groups;
-    Workspace& workspace = workspaces_[worker];
-    accumulate(workspace, workspace.totals[squares ? 0 : 1], squares ? z : s,
-               squares ? z_grid : s_grid, z, z_grid, first,
-               std::min(first + piece_groups, z.groups()), kernels);
+    const std::size_t first = piece * piece_groups;
+    accumulate(workspaces_[worker], a, a_grid, b, b_grid, first,
+               std::min(first + piece_groups, b.groups()), kernels);
   };
-  pool.run(2 * pieces, work, poll);
-  round_to(zz, 0, z, z_grid, z, z_grid);
-  round_to(sz, 1, s, s_grid, z, z_grid);
+  pool.run((b.groups() + piece_groups - 1) / piece_groups, work, poll);
+  round_to(out, a, a_grid, b, b_grid);
   return true;
 }
 
-void ExactLaneDots::accumulate(Workspace& workspace, std::vector<Wide>& totals, const LaneVector& a,
-                               const Grid& a_grid, const LaneVector& b, const Grid& b_grid,
-                               std::size_t first, std::size_t last,
-                               const LaneKernels& kernels) const {
+void ExactLaneDots::accumulate(Workspace& workspace, const LaneVector& a, const Grid& a_grid,
+                               const LaneVector& b, const Grid& b_grid, std::size_t first,
+                               std::size_t last, const LaneKernels& kernels) {
   const std::size_t n_a = limbs_of(a_grid);
   const std::size_t n_b = limbs_of(b_grid);
   // A column grows by less than 2^53 min(n_a, n_b) per group and has room for 2^64.
@@ -81,15 +74,15 @@ void ExactLaneDots::accumulate(Workspace& workspace, std::vector<Wide>& totals, 
     kernels.multiply_columns(workspace.columns.data(), workspace.excess.data(),
                              workspace.left.data(), n_a, workspace.right.data(), n_b, negative);
     if (++groups == most_groups) {
-      collect(workspace, totals, n_a, n_b);
+      collect(workspace, n_a, n_b);
       groups = 0;
     }
   }
-  collect(workspace, totals, n_a, n_b);
+  collect(workspace, n_a, n_b);
 }
 
-void ExactLaneDots::collect(Workspace& workspace, std::vector<Wide>& totals, std::size_t n_a,
-                            std::size_t n_b) {
+void ExactLaneDots::collect(Workspace& workspace, std::size_t n_a, std::size_t n_b) {
+  std::vector<Wide>& totals = workspace.totals;
   for (std::size_t k = 0; k < n_a + n_b; ++k) {
     for (std::size_t i = 0; i < lanes; ++i) totals[k] += workspace.columns.data()[lanes * k + i];
   }
@@ -102,13 +95,13 @@ void ExactLaneDots::collect(Workspace& workspace, std::vector<Wide>& totals, std
   std::fill_n(workspace.excess.data(), n_a * lanes, 0);
 }
 
-void ExactLaneDots::round_to(mpfr_ptr out, std::size_t which, const LaneVector& a,
-                             const Grid& a_grid, const LaneVector& b, const Grid& b_grid) {
-  const std::size_t n = workspaces_[0].totals[which].size();
+void ExactLaneDots::round_to(mpfr_ptr out, const LaneVector& a, const Grid& a_grid,
+                             const LaneVector& b, const Grid& b_grid) {
+  const std::size_t n = workspaces_[0].totals.size();
   limbs_.reserve(n);
   Wide carry = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    for (const Workspace& workspace : workspaces_) carry += workspace.totals[which][k];
+    for (const Workspace& workspace : workspaces_) carry += workspace.totals[k];
     limbs_.data()[k] = static_cast<std::uint64_t>(carry) & mask52;
     carry >>= 52;
   }
@@ -116,5 +109,32 @@ void ExactLaneDots::round_to(mpfr_ptr out, std::size_t which, const LaneVector& 
   round_limbs(out, words_.data(), words_.size(), negative, a_grid.low + b_grid.low);
   if (mpfr_zero_p(out) && all_negative_zeros(a, b)) mpfr_set_zero(out, -1);
 }
+
+#ifdef MPSHARP_HAVE_IFMA
+
+void SequentialLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b) {
+  const std::size_t n_limbs = b.limbs();
+  const std::size_t words = lanes * (n_limbs + 1);
+  if (matrix_.size() != b.size() * words) {
+    matrix_ = AlignedWords(b.size() * words);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      std::fill_n(matrix_.data() + j * words + lanes * n_limbs, lanes,
+                  static_cast<std::uint64_t>(SequentialKernel::zero_exponent));
+    }
+  }
+  vector_.reserve(b.size() * (n_limbs + 1));
+  for (std::size_t j = 0; j < b.size(); ++j) {
+    for (std::size_t l = 0; l <= n_limbs; ++l) {
+      matrix_.data()[j * words + lanes * l] = a.number(j)[lanes * l];
+      vector_.data()[j * (n_limbs + 1) + l] = b.number(j)[lanes * l];
+    }
+  }
+  result_.reserve(words);
+  sequential_ifma(n_limbs, n_limbs)
+      .dot8(result_.data(), matrix_.data(), vector_.data(), b.size(), b.unused());
+  read_number(out, result_.data(), lanes, n_limbs);
+}
+
+#endif
 
 }  // namespace mpsharp

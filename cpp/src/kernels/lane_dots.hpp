@@ -15,9 +15,9 @@ class ExactLaneDots {
  public:
   explicit ExactLaneDots(unsigned threads) : workspaces_(threads) {}
 
-  /// zz <- RN(sum z_i z_i), sz <- RN(sum s_i z_i). Returns false where the grids are too wide.
-  bool run(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
-           const LaneKernels& kernels, ThreadPool& pool, const Poll& poll);
+  /// out <- RN(sum a_i b_i). Returns false where the grids are too wide.
+  bool run(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const LaneKernels& kernels,
+           ThreadPool& pool, const Poll& poll);
 
  private:
   __extension__ typedef __int128 Wide;
@@ -25,20 +25,32 @@ class ExactLaneDots {
     AlignedWords left, right;      ///< integers of one group
     AlignedWords columns, excess;  ///< sums that may still grow
     std::size_t groups = 0;        ///< how many products they hold
-    std::vector<Wide> totals[2];   ///< of each dot product: columns, summed over the lanes
+    std::vector<Wide> totals;      ///< columns, summed over the lanes
   };
 
-  void accumulate(Workspace& workspace, std::vector<Wide>& totals, const LaneVector& a,
-                  const Grid& a_grid, const LaneVector& b, const Grid& b_grid, std::size_t first,
-                  std::size_t last, const LaneKernels& kernels) const;
-  static void collect(Workspace& workspace, std::vector<Wide>& totals, std::size_t n_a,
-                      std::size_t n_b);
-  void round_to(mpfr_ptr out, std::size_t which, const LaneVector& a, const Grid& a_grid,
-                const LaneVector& b, const Grid& b_grid);
+  static void accumulate(Workspace& workspace, const LaneVector& a, const Grid& a_grid,
+                         const LaneVector& b, const Grid& b_grid, std::size_t first,
+                         std::size_t last, const LaneKernels& kernels);
+  static void collect(Workspace& workspace, std::size_t n_a, std::size_t n_b);
+  void round_to(mpfr_ptr out, const LaneVector& a, const Grid& a_grid, const LaneVector& b,
+                const Grid& b_grid);
 
   std::vector<Workspace> workspaces_;  ///< one per thread
   AlignedWords limbs_;
   std::vector<mp_limb_t> words_;
+};
+
+/// Sequential dot products of lane vectors, one number after another. Only where the processor has
+/// AVX-512 IFMA, for numbers of at most SequentialKernel::max_limbs limbs.
+class SequentialLaneDots {
+ public:
+  /// out <- acc after acc = +0, acc = RN(acc + RN(a_i b_i)).
+  void run(mpfr_ptr out, const LaneVector& a, const LaneVector& b);
+
+ private:
+  AlignedWords matrix_;  ///< a as a column; the other lanes stay zero
+  AlignedWords vector_;  ///< b, limbs and exponent one behind the other
+  AlignedWords result_;
 };
 
 }  // namespace mpsharp

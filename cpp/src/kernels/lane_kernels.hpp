@@ -21,6 +21,15 @@ struct LaneKernels {
   };
   Range (*range)(const std::uint64_t* x, std::size_t n_groups, std::size_t n_limbs);
 
+  /// The sum of (x_i / 2^exponent)^2 in doubles, from the top limbs alone: at most a part of 2^-50,
+  /// besides the roundings, less than the true sum. @pre no exponent is above this one
+  double (*approximate_squares)(const std::uint64_t* x, std::size_t n_groups, std::size_t n_limbs,
+                                std::int64_t exponent);
+
+  /// out_i <- RN(x_i y_i) for one group, with MPFR's signs of zeros; out may be x or y.
+  void (*multiply)(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* y,
+                   unsigned unused);
+
   /// out_i <- RN(± b_i + RN(± x_i factor)) for one group, with MPFR's signs of zeros; `unused` low
   /// bits of a significand are not part of the precision. factor: L limbs and the exponent. out may
   /// be b or x.

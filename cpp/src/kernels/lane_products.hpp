@@ -24,9 +24,9 @@ class LaneProducts {
   /// any thread.
   virtual bool apply(LaneVector& out, const LaneVector& x, bool transposed,
                      FunctionRef<void(std::size_t)> finish, const Poll& poll) const = 0;
-  /// zz <- dot(z, z), sz <- dot(s, z) at the precision of the outputs, that of s and z.
-  virtual bool dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
-                    const Poll& poll) const = 0;
+  /// out <- dot(a, b) at the precision of all three; a may be b.
+  virtual bool dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
+                   const Poll& poll) const = 0;
 
  protected:
   LaneProducts() = default;

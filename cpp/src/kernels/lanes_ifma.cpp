@@ -2,10 +2,13 @@
 // nothing that could define an inline function shared with the rest of the program.
 #include "lane_kernels.hpp"
 #include "numbers_ifma.hpp"
+#include "short_products_ifma.hpp"
 
 namespace mpsharp {
 
 namespace {
+
+constexpr std::int64_t sign_bit = static_cast<std::int64_t>(std::uint64_t{1} << 63);
 
 inline Lanes nonzero(Words top) { return _mm512_test_epi64_mask(top, mask()); }
 
@@ -21,13 +24,41 @@ LaneKernels::Range range(const std::uint64_t* x, std::size_t n_groups, std::size
   return {_mm512_reduce_min_epi64(low), _mm512_reduce_max_epi64(high)};
 }
 
+double approximate_squares(const std::uint64_t* x, std::size_t n_groups, std::size_t n_limbs,
+                           std::int64_t exponent) {
+  __m512d sum = _mm512_setzero_pd();
+  for (std::size_t g = 0; g < n_groups; ++g, x += lanes * (n_limbs + 1)) {
+    const Words top = _mm512_and_si512(load(x + lanes * (n_limbs - 1)), mask());
+    const Words above = _mm512_sub_epi64(load(x + lanes * n_limbs), all(exponent + 52));
+    const __m512d scale = _mm512_cvtepi64_pd(_mm512_max_epi64(above, all(-1000)));
+    const __m512d value = _mm512_scalef_pd(_mm512_cvtepi64_pd(top), scale);
+    sum = _mm512_add_pd(sum, _mm512_mul_pd(value, value));
+  }
+  return _mm512_reduce_add_pd(sum);
+}
+
+template <int L>
+void multiply_group(std::uint64_t* out, const std::uint64_t* x, const std::uint64_t* y,
+                    unsigned unused) {
+  Words product[L];
+  Words exponent;
+  const Words sign = _mm512_and_si512(
+      _mm512_xor_si512(load(x + lanes * (L - 1)), load(y + lanes * (L - 1))), all(sign_bit));
+  multiply_rounded<L, false>(product, exponent, x, y, rounding_at(unused));
+  const Lanes regular = nonzero(product[L - 1]);
+  product[L - 1] = _mm512_or_si512(product[L - 1], sign);
+  for (int i = 0; i < L; ++i) store(out + lanes * i, product[i]);
+  store(out + lanes * L,
+        _mm512_mask_mov_epi64(all(SequentialKernel::zero_exponent), regular, exponent));
+}
+
 template <int L>
 void add_scaled(std::uint64_t* out, const std::uint64_t* b, bool negate_b, const std::uint64_t* x,
                 const std::uint64_t* factor, bool negate_product, unsigned unused) {
   const Rounding at = rounding_at(unused);
   Words product[L];
-  Words product_exponent;
-  multiply<L, L>(product, product_exponent, x, factor, at);
+  Words scaled_exponent;
+  multiply_rounded<L, true>(product, scaled_exponent, x, factor, at);
   const Lanes product_sign = static_cast<Lanes>(
       _mm512_movepi64_mask(_mm512_xor_si512(load(x + lanes * (L - 1)),
                                             all(static_cast<std::int64_t>(factor[L - 1])))) ^
@@ -37,8 +68,8 @@ void add_scaled(std::uint64_t* out, const std::uint64_t* b, bool negate_b, const
   Lanes sign = static_cast<Lanes>(_mm512_movepi64_mask(acc[L - 1]) ^ (negate_b ? 0xFF : 0));
   acc[L - 1] = _mm512_and_si512(acc[L - 1], mask());
   Words exponent = load(b + lanes * L);
-  add<L>(acc, exponent, sign, product, product_exponent, product_sign, at);
-  const Words signs = _mm512_maskz_mov_epi64(sign, _mm512_slli_epi64(all(1), 63));
+  add<L>(acc, exponent, sign, product, scaled_exponent, product_sign, at);
+  const Words signs = _mm512_maskz_mov_epi64(sign, all(sign_bit));
   acc[L - 1] = _mm512_or_si512(acc[L - 1], signs);
   for (int i = 0; i < L; ++i) store(out + lanes * i, acc[i]);
   store(out + lanes * L, exponent);
@@ -92,8 +123,7 @@ unsigned round_integers(std::uint64_t* out, std::uint64_t* limbs, std::size_t n,
   }
   result_exponent = _mm512_sub_epi64(result_exponent, left);
   round<L>(m, guard, sticky, result_exponent, rounding_at(unused));
-  const Words signs =
-      _mm512_maskz_mov_epi64(static_cast<Lanes>(negative & regular), _mm512_slli_epi64(all(1), 63));
+  const Words signs = _mm512_maskz_mov_epi64(static_cast<Lanes>(negative & regular), all(sign_bit));
   m[L - 1] = _mm512_or_si512(m[L - 1], signs);
   for (int i = 0; i < L; ++i) store(out + lanes * i, m[i]);
   store(out + lanes * L,
@@ -175,7 +205,8 @@ void multiply_columns(std::uint64_t* columns, std::uint64_t* excess, const std::
 }
 
 template <int L>
-constexpr LaneKernels kernels_of = {range, add_scaled<L>, round_integers<L>, integers,
+constexpr LaneKernels kernels_of = {range,           approximate_squares, multiply_group<L>,
+                                    add_scaled<L>,   round_integers<L>,   integers,
                                     multiply_columns};
 
 constexpr const LaneKernels* all_kernels[] = {

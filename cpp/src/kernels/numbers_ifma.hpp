@@ -80,12 +80,24 @@ MPSHARP_INLINE void round(Words* m, Words guard, Words sticky, Words& exponent,
   if (__builtin_expect(_mm512_cmpgt_epu64_mask(m[0], mask()), 0)) carry<L>(m, exponent);
 }
 
+/// Limb k of the right factor of a product: of one number for all lanes, or of eight.
+template <bool Broadcast>
+MPSHARP_INLINE Words factor_limb(const std::uint64_t* u, int k) {
+  return Broadcast ? all(static_cast<std::int64_t>(u[k])) : load(u + lanes * k);
+}
+
+/// The exponent of a product of X and L limbs that has 52 (X + L) bits.
+template <int L, int X, bool Broadcast>
+MPSHARP_INLINE Words product_exponent(const std::uint64_t* x, const std::uint64_t* u) {
+  return _mm512_add_epi64(load(x + lanes * X), factor_limb<Broadcast>(u, L));
+}
+
 /// m, exponent <- RN(x u) in every lane, without signs. A zero factor gives zero limbs and an
-/// exponent far below that of any regular number.
+/// exponent far below that of any regular number. u: one number for all lanes, or eight.
 ///
 /// The product has 52 (L + X) bits, or one less, which the shift by `n` mends. A column collects at
 /// most 2 L words below 2^52.
-template <int L, int X>
+template <int L, int X, bool Broadcast = true>
 MPSHARP_INLINE void multiply(Words* m, Words& exponent, const std::uint64_t* x,
                              const std::uint64_t* u, const Rounding& at) {
   Words c[L + X];
@@ -96,7 +108,7 @@ MPSHARP_INLINE void multiply(Words* m, Words& exponent, const std::uint64_t* x,
     const Words left = load(x + lanes * i);
 #pragma GCC unroll 12
     for (int k = 0; k < L; ++k) {
-      const Words right = all(static_cast<std::int64_t>(u[k]));
+      const Words right = factor_limb<Broadcast>(u, k);
       c[i + k] = _mm512_madd52lo_epu64(c[i + k], left, right);
       c[i + k + 1] = _mm512_madd52hi_epu64(c[i + k + 1], left, right);
     }
@@ -114,8 +126,7 @@ MPSHARP_INLINE void multiply(Words* m, Words& exponent, const std::uint64_t* x,
   Words sticky = zero();
 #pragma GCC unroll 12
   for (int i = 0; i + 1 < X; ++i) sticky = _mm512_or_si512(sticky, c[i]);
-  exponent = _mm512_sub_epi64(
-      _mm512_add_epi64(load(x + lanes * X), all(static_cast<std::int64_t>(u[L]))), n);
+  exponent = _mm512_sub_epi64(product_exponent<L, X, Broadcast>(x, u), n);
   round<L>(m, guard, sticky, exponent, at);
 }
 

@@ -144,10 +144,10 @@ bool RnsProducts::apply(LaneVector& out, const LaneVector& x, bool transposed,
                   read, write, poll);
 }
 
-bool RnsProducts::dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
-                       const Poll& poll) const {
+bool RnsProducts::dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
+                      const Poll& poll) const {
   const std::lock_guard lock(mutex_);
-  return dots_.run(zz, sz, s, z, *lane_kernels(z.bits()), pool_, poll);
+  return dots_.run(out, a, b, *lane_kernels(b.bits()), pool_, poll);
 }
 
 bool RnsProducts::is_negative_zero(std::size_t output, const LaneVector& x, bool transposed) const {

@@ -49,8 +49,7 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
   [[nodiscard]] const LaneKernels* lane_kernels(Bits bits) const override;
   bool apply(LaneVector& out, const LaneVector& x, bool transposed,
              FunctionRef<void(std::size_t)> finish, const Poll& poll) const override;
-  bool dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
-            const Poll& poll) const override;
+  bool dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const Poll& poll) const override;
 
  private:
   struct Workspace {

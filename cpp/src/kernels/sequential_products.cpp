@@ -134,34 +134,10 @@ bool SequentialProducts::apply(LaneVector& out, const LaneVector& x, bool transp
   return true;
 }
 
-bool SequentialProducts::dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
-                              const Poll& /*poll*/) const {
+bool SequentialProducts::dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
+                             const Poll& /*poll*/) const {
   const std::lock_guard lock(mutex_);
-  // A matrix of two columns, z and s; the other lanes stay zero.
-  const std::size_t n_limbs = z.limbs();
-  const std::size_t words = lanes * (n_limbs + 1);
-  if (pair_.size() != z.size() * words) {
-    pair_ = AlignedWords(z.size() * words);
-    for (std::size_t j = 0; j < z.size(); ++j) {
-      std::fill_n(pair_.data() + j * words + lanes * n_limbs, lanes,
-                  static_cast<std::uint64_t>(SequentialKernel::zero_exponent));
-    }
-  }
-  vector_.reserve(z.size() * (n_limbs + 1));
-  for (std::size_t j = 0; j < z.size(); ++j) {
-    std::uint64_t* row = pair_.data() + j * words;
-    for (std::size_t l = 0; l <= n_limbs; ++l) {
-      row[lanes * l] = z.number(j)[lanes * l];
-      row[lanes * l + 1] = s.number(j)[lanes * l];
-      vector_.data()[j * (n_limbs + 1) + l] = z.number(j)[lanes * l];
-    }
-  }
-  workspaces_[0].reserve(words);
-  std::uint64_t* result = workspaces_[0].data();
-  sequential_ifma(n_limbs, n_limbs)
-      .dot8(result, pair_.data(), vector_.data(), z.size(), z.unused());
-  read_number(zz, result, lanes, n_limbs);
-  read_number(sz, result + 1, lanes, n_limbs);
+  dots_.run(out, a, b);
   return true;
 }
 
@@ -316,8 +292,8 @@ bool SequentialProducts::apply(LaneVector& /*out*/, const LaneVector& /*x*/, boo
   return false;
 }
 
-bool SequentialProducts::dots(mpfr_ptr /*zz*/, mpfr_ptr /*sz*/, const LaneVector& /*s*/,
-                              const LaneVector& /*z*/, const Poll& /*poll*/) const {
+bool SequentialProducts::dot(mpfr_ptr /*out*/, const LaneVector& /*a*/, const LaneVector& /*b*/,
+                             const Poll& /*poll*/) const {
   return false;
 }
 

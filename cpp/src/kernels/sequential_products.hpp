@@ -7,6 +7,7 @@
 #include "aligned.hpp"
 #include "dense_products.hpp"
 #include "function_ref.hpp"
+#include "lane_dots.hpp"
 #include "lane_products.hpp"
 #include "row_choice.hpp"
 #include "sequential_kernels.hpp"
@@ -36,8 +37,7 @@ class SequentialProducts final : public DenseProducts, public LaneProducts {
   [[nodiscard]] const LaneKernels* lane_kernels(Bits bits) const override;
   bool apply(LaneVector& out, const LaneVector& x, bool transposed,
              FunctionRef<void(std::size_t)> finish, const Poll& poll) const override;
-  bool dots(mpfr_ptr zz, mpfr_ptr sz, const LaneVector& s, const LaneVector& z,
-            const Poll& poll) const override;
+  bool dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const Poll& poll) const override;
 
  private:
   /// The matrix or its transpose as a kernel reads it, a buffer per eight outputs.
@@ -72,7 +72,7 @@ class SequentialProducts final : public DenseProducts, public LaneProducts {
   mutable ThreadPool pool_;
   mutable std::vector<AlignedWords> workspaces_;  ///< one per thread: a group of results
   mutable AlignedWords vector_;  ///< the numbers of x, limbs and exponent one behind the other
-  mutable AlignedWords pair_;    ///< s and z as a matrix
+  mutable SequentialLaneDots dots_;
   mutable Packed direct_;
   mutable Packed transposed_;
   mutable Packed by_row_;

@@ -56,8 +56,12 @@ void Minimalist::forward(Forward& out, const Vector& u, const Vector& v, const P
     mpfr_sub(out.z[i], out.z[i], y_[i], MPFR_RNDN);
   }
   dot(out.loss, out.z, out.z, arithmetic());
-  mpfr_div_ui(out.loss, out.loss, 2 * n_samples(), MPFR_RNDN);
-  if (loss_floor_) mpfr_add(out.loss, out.loss, *loss_floor_, MPFR_RNDN);
+  loss_of(out.loss, out.loss);
+}
+
+void Minimalist::loss_of(mpfr_ptr loss, mpfr_srcptr zz) const {
+  mpfr_div_ui(loss, zz, 2 * n_samples(), MPFR_RNDN);
+  if (loss_floor_) mpfr_add(loss, loss, *loss_floor_, MPFR_RNDN);
 }
 
 void Minimalist::forward(Forward& out, const Vector& u, const Vector& v,

@@ -55,6 +55,9 @@ class Minimalist {
 
   void forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const;
   void backward(Backward& out, const Forward& at, const Poll& poll) const;
+  /// loss <- RN(zz / (2n)), plus the loss floor where there is one; zz = dot(z, z) may be `loss`.
+  void loss_of(mpfr_ptr loss, mpfr_srcptr zz) const;
+  [[nodiscard]] const std::optional<Mpfr>& loss_floor() const { return loss_floor_; }
   /// The same over the samples `rows` alone, in that order, without a loss floor: n is rows.size()
   /// and s, z have that size. @throws ShapeError if a row is out of range.
   void forward(Forward& out, const Vector& u, const Vector& v, std::span<const std::size_t> rows,
