@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 import mpsharp._version
 from mpsharp import datasets
+from mpsharp.datasets import svhn
 from mpsharp.errors import DatasetError
 
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -40,6 +42,22 @@ def real_speech() -> datasets.Dataset:
         return datasets.load("speech-yes-no")
     except DatasetError as error:
         pytest.skip(f"needs real data: {error}")
+
+
+@pytest.fixture
+def small_svhn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A world whose only data is SVHN's file with ten threes and eleven fives of noise, and other digits."""
+    from scipy.io import savemat
+
+    rng = np.random.default_rng(0)
+    digits = np.repeat([3, 5, 10], [10, 11, 2])[:, None].astype(np.uint8)
+    pixels = rng.integers(0, 256, (32, 32, 3, len(digits)), dtype=np.uint8)
+    folder = tmp_path / "small_svhn"
+    folder.mkdir()
+    savemat(folder / svhn.ORIGINAL, {"X": pixels, "y": digits}, do_compression=True)
+    monkeypatch.setenv("MPSHARP_DATA", str(folder))
+    monkeypatch.setenv("MPSHARP_CACHE", str(tmp_path / "nothing"))
+    return folder
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ import csv
 import numpy as np
 import pytest
 
-from mpsharp.paper import fig04, fig09, imbalance_terms, registry, stochastic
+from mpsharp.paper import batch_size, fig09, imbalance_terms, registry, stochastic
 
 TOY = stochastic.Settings(20, (2, 20), (0.1, 0.8), 1.0, 2, records=8)
 
 
 @pytest.fixture
 def toy(cats_and_dogs, monkeypatch):
-    for module in (fig04, fig09, imbalance_terms):
-        monkeypatch.setattr(module, "settings", lambda full: TOY)
+    for module in (batch_size, fig09, imbalance_terms):
+        monkeypatch.setattr(module, "settings", lambda full, dataset=None: TOY)
 
 
 def test_they_are_registered_in_order():
@@ -66,5 +66,5 @@ def test_the_imbalance_must_grow_while_it_is_not_positive(cats_and_dogs):
 
 
 def test_a_trend_counts_what_holds():
-    trend = fig04._trend("rises", [1.5, 0.5, 1.25])
+    trend = batch_size._trend("rises", [1.5, 0.5, 1.25])
     assert (trend["holding"], trend["of"], trend["smallest_ratio"]) == (2, 3, 0.5)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpsharp.paper.files import write_csv
-from mpsharp.paper.stochastic import CHOICES, Line, Settings, draw, finish, lines, panels, points, settings
+from mpsharp.paper.stochastic import CHOICES, Line, draw, finish, lines, panels, points, settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def make(
         report=lambda text: report(f"{NAME} {text}"),
     )
     for end in (".png", ".pdf"):
-        save_figure(plot(chosen, made), folder / f"{NAME}{end}")
+        save_figure(plot(made), folder / f"{NAME}{end}")
     columns = {
         "imbalance": lambda line: line.result.imbalance[:, 0],
         "gd_imbalance_change": lambda line: line.result["gd_imbalance_change"][:, 0],
@@ -79,7 +79,7 @@ def growth(line: Line) -> dict[str, float]:
     }
 
 
-def plot(chosen: Settings, made: Sequence[Line]) -> Figure:
+def plot(made: Sequence[Line]) -> Figure:
     """Draw the growth of C above its expected change, a column for each batch size."""
     figure, grid, groups = panels(made, rows=2)
     for (above, below), (name, group) in zip(grid.T, groups.items(), strict=True):
@@ -91,7 +91,7 @@ def plot(chosen: Settings, made: Sequence[Line]) -> Figure:
         below.set_yscale("log")
     grid[0, 0].set_ylabel("growth of imbalance C − C₀")
     grid[1, 0].set_ylabel("expected change of C per flow time")
-    finish(figure, grid[1, 0], chosen)
+    finish(figure, grid[1, 0], made)
     return figure
 
 

@@ -16,7 +16,6 @@ from mpsharp.paper.stochastic import (
     CHOICES,
     Float64Array,
     Line,
-    Settings,
     draw,
     finish,
     lines,
@@ -132,7 +131,7 @@ def _make(
         report=lambda text: report(f"{term.name} {text}"),
     )
     for end in (".png", ".pdf"):
-        save_figure(plot(term, chosen, made), folder / f"{term.name}{end}")
+        save_figure(plot(term, made), folder / f"{term.name}{end}")
     write_csv(folder / f"{term.name}_curves.csv", points(made, {term.name: term.of}))
     rows = [line.row() | shares(line) for line in made]
     write_csv(folder / f"{term.name}_summary.csv", rows)
@@ -154,12 +153,12 @@ def shares(line: Line) -> dict[str, float]:
     }
 
 
-def plot(term: Term, chosen: Settings, made: Sequence[Line]) -> Figure:
+def plot(term: Term, made: Sequence[Line]) -> Figure:
     """Draw it on a logarithmic axis, a panel for each batch size; what is not positive leaves a gap."""
     figure, grid, groups = panels(made)
     for axes, group in zip(grid[0], groups.values(), strict=True):
         draw(axes, group, lambda line: np.where(term.of(line) > 0, term.of(line), np.nan))
         axes.set_yscale("log")
     grid[0, 0].set_ylabel(f"{term.label}\n(1 / step size²)")
-    finish(figure, grid[0, 0], chosen)
+    finish(figure, grid[0, 0], made)
     return figure

@@ -19,10 +19,10 @@ from mpsharp.errors import DatasetError
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_csv, write_text
 from mpsharp.paper.printed import SIZES
+from mpsharp.paper.sources import CIFAR, SPEECH, SVHN
 from mpsharp.paper.subsets import collected
 from mpsharp.paper.tables import CONTENTS, Table, table
 
-CIFAR, SVHN, SPEECH = "cifar10-cat-dog", "svhn-3-5", "speech-yes-no"
 NOT_MADE = "tables 5 to 7 (wide networks): not made, they need networks that are no minimalist model"
 
 

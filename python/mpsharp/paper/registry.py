@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from mpsharp._text import text_table
 from mpsharp.paper import (
-    fig04,
-    fig05,
+    batch_size,
     fig06,
     fig09,
     fig27,
@@ -16,25 +15,29 @@ from mpsharp.paper import (
     numbered,
     precision_law,
     precision_maps,
+    size_and_depth,
+    start_bounds,
     unstable_direction,
 )
 from mpsharp.paper.base import exhibit
 from mpsharp.paper.exhibit import Exhibit
 
 _FIGURES = (
-    fig04,
-    fig05,
     fig06,
     fig09,
     fig27,
     fig28,
     fig29,
 )
+_SERIES = (batch_size, size_and_depth, start_bounds, imbalance_terms)
 _OURS = (precision_law, precision_maps, unstable_direction, noise_floor)
 EXHIBITS: dict[str, Exhibit] = {
     one.name: one
     for one in [
-        *sorted([*map(exhibit, _FIGURES), *imbalance_terms.exhibits()], key=lambda one: one.name),
+        *sorted(
+            [*map(exhibit, _FIGURES), *(figure for source in _SERIES for figure in source.exhibits())],
+            key=lambda one: one.name,
+        ),
         *(table.exhibit() for table in numbered.TABLES),
         *map(exhibit, _OURS),
     ]

@@ -1,4 +1,4 @@
-"""Figure 5 at toy size: gradient flow ends where the theory says, and the trends are counted."""
+"""Figures 5, 13 and 17 at toy size: gradient flow ends where the theory says, and the trends are counted."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 from mpsharp import problems, theory
-from mpsharp.paper import fig05
+from mpsharp.paper import size_and_depth
 
 
 def test_flow_ends_at_the_exact_limit(cats_and_dogs):
-    made = fig05.lines(
-        sizes=(10, 20), depths=(2, 3), depth_samples=10, subsets=1, record_every=20, progress=False
+    made = size_and_depth.lines(
+        "cifar10-cat-dog",
+        sizes=(10, 20),
+        depths=(2, 3),
+        depth_samples=10,
+        subsets=1,
+        record_every=20,
+        progress=False,
     )
     for line in made:
         row = line.row()
@@ -20,16 +26,16 @@ def test_flow_ends_at_the_exact_limit(cats_and_dogs):
         assert abs(row["relative_difference"]) < 10 * (2 * 1e-13) ** 0.5
         assert row["between_bounds"]
         assert row["imbalance_drift"] < 1e-9
-    found = {trend["trend"]: trend for trend in fig05.trends(made)}
+    found = {trend["trend"]: trend for trend in size_and_depth.trends(made)}
     assert (found["rises with n samples"]["holding"], found["rises with n samples"]["of"]) == (1, 1)
     # Q < 1 here: with more layers the sharpness falls.
     assert found["rises with depth"]["holding"] == 0
-    assert len(fig05.plot(made).axes) == 2
-    assert len(fig05.points(made)) == sum(len(line.result.step) for line in made)
+    assert len(size_and_depth.plot(made, "cats and dogs").axes) == 2
+    assert len(size_and_depth.points(made)) == sum(len(line.result.step) for line in made)
 
 
 @pytest.mark.parametrize("depth", [2, 4])
 def test_the_start_is_balanced(depth):
-    problem = fig05.balanced(problems.gaussian(4, 7, depth=depth))
-    assert np.allclose(problem.v, fig05.START)
+    problem = size_and_depth.balanced(problems.gaussian(4, 7, depth=depth))
+    assert np.allclose(problem.v, size_and_depth.START)
     assert theory.is_balanced(problem.X, problem.u, problem.v)
