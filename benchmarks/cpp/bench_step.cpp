@@ -128,8 +128,9 @@ void benchmark(std::size_t n, std::size_t d, long bits, const Options& options) 
                          : make_products(X, options.arithmetic, threads, options.path);
     const auto model = std::make_shared<const Minimalist>(products, y, 2, n, std::nullopt);
     const auto descent = std::make_shared<GradientDescent>(model, u, v, step_size, poll);
-    methods.push_back({threads == 1 ? "step, 1 thread" : "step, more threads", 1,
-                       [descent, &poll] { descent->advance(1, 1e300, std::nullopt, poll); }});
+    constexpr long steps = 20;  // between two looks at the parameters
+    methods.push_back({threads == 1 ? "step, 1 thread" : "step, more threads", 1.0 / steps,
+                       [descent, &poll] { descent->advance(steps, 1e300, std::nullopt, poll); }});
     if (options.only_step) continue;
     methods.push_back({"  Xu", 1, [products, descent, s, &poll]() mutable {
                          products->apply(s, descent->u(), poll);

@@ -1,6 +1,8 @@
 #include "lane_dots.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <span>
 
 #include "exact_dot.hpp"
 
@@ -23,10 +25,35 @@ bool all_negative_zeros(const LaneVector& a, const LaneVector& b) {
   return a.size() > 0;
 }
 
+/// Whether all integers within `error` of this one, given by its limbs, round to the same number of
+/// `bits` bits.
+bool decides(std::span<const mp_limb_t> words, std::uint64_t bits, std::uint64_t error) {
+  std::size_t size = words.size();
+  while (size > 0 && words[size - 1] == 0) --size;
+  if (size == 0) return false;
+  const std::uint64_t length =
+      64 * size - static_cast<std::uint64_t>(std::countl_zero(words[size - 1]));
+  if (length <= bits) return false;
+  // The upper `width` of the discarded bits; those below count as one unit more.
+  const std::uint64_t discarded = length - bits;
+  const std::uint64_t width = std::min<std::uint64_t>(discarded, 62);
+  const std::uint64_t below = discarded - width;
+  const std::size_t word = below / 64;
+  const unsigned shift = below % 64;
+  std::uint64_t part = words[word] >> shift;
+  if (shift != 0 && word + 1 < size) part |= words[word + 1] << (64 - shift);
+  part &= (std::uint64_t{1} << width) - 1;
+  const std::uint64_t units = (below < 64 ? error >> below : 0) + 2;
+  const std::uint64_t half = std::uint64_t{1} << (width - 1);
+  // Less than a quarter, too: below a power of two numbers are twice as dense.
+  return units < half / 4 && (part > half ? part - half : half - part) > units;
+}
+
 }  // namespace
 
 bool ExactLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
                         const LaneKernels& kernels, ThreadPool& pool, const Poll& poll) {
+  if (run_upper(out, a, b, kernels)) return true;
   const Grid a_grid = a.grid(kernels);
   const Grid b_grid = b.grid(kernels);
   if (!a_grid.finite || !b_grid.finite || a_grid.empty || b_grid.empty) return false;
@@ -49,6 +76,27 @@ bool ExactLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
   };
   pool.run((b.groups() + piece_groups - 1) / piece_groups, work, poll);
   round_to(out, a, a_grid, b, b_grid);
+  return true;
+}
+
+bool ExactLaneDots::run_upper(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
+                              const LaneKernels& kernels) {
+  std::int64_t sums[SequentialKernel::max_limbs + 3];
+  const LaneKernels::UpperSum sum = kernels.upper_dot(sums, a.group(0), b.group(0), b.groups());
+  if (!sum.regular) return false;
+  const std::size_t n = b.limbs() + 3;
+  limbs_.reserve(n);
+  std::int64_t carry = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    carry += sums[k];
+    limbs_.data()[k] = static_cast<std::uint64_t>(carry) & mask52;
+    carry >>= 52;
+  }
+  const bool negative = join52(words_, limbs_.data(), 1, n);
+  const std::uint64_t error = (4 * b.limbs() + 8) * b.size();
+  if (!decides(words_, static_cast<std::uint64_t>(mpfr_get_prec(out)), error)) return false;
+  round_limbs(out, words_.data(), words_.size(), negative,
+              sum.exponent - 52 * (static_cast<std::int64_t>(b.limbs()) + 1));
   return true;
 }
 

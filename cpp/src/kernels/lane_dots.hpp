@@ -9,18 +9,24 @@
 
 namespace mpsharp {
 
-/// Exact dot products of lane vectors: the numbers become integers on a grid, their products are
-/// summed limb by limb, and the sum is rounded once.
+/// Exact dot products of lane vectors. The upper limbs of all products are summed on the grid of
+/// the largest; they decide the rounding unless the sum nearly cancels or is nearly a tie. Else the
+/// numbers become integers on a grid, their products are summed limb by limb, and the sum is
+/// rounded once.
 class ExactLaneDots {
  public:
   explicit ExactLaneDots(unsigned threads) : workspaces_(threads) {}
 
   /// out <- RN(sum a_i b_i). Returns false where the grids are too wide.
+  /// @pre no exponent is beyond Grid::exponent_limit
   bool run(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const LaneKernels& kernels,
            ThreadPool& pool, const Poll& poll);
 
  private:
   __extension__ typedef __int128 Wide;
+  /// The same from the upper limbs. Returns false where they do not decide.
+  bool run_upper(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
+                 const LaneKernels& kernels);
   struct Workspace {
     AlignedWords left, right;      ///< integers of one group
     AlignedWords columns, excess;  ///< sums that may still grow

@@ -56,6 +56,16 @@ struct LaneKernels {
   /// A column grows by less than 2^53 min(n_a, n_b).
   void (*multiply_columns)(std::uint64_t* columns, std::uint64_t* excess, const std::uint64_t* a,
                            std::size_t n_a, std::uint64_t* b, std::size_t n_b, unsigned negative);
+
+  /// The upper limbs of a dot product of n_groups groups of numbers.
+  struct UpperSum {
+    std::int64_t exponent;  ///< every product is below 2^exponent
+    bool regular;           ///< some product is not zero
+  };
+  /// sums[k], k < L + 3: the sum of all x_i y_i is sum over k of sums[k] 2^(52 k), times
+  /// 2^(exponent - 52 (L + 1)), give or take 4 L + 8 units for each product. |sums[k]| < 2^60.
+  UpperSum (*upper_dot)(std::int64_t* sums, const std::uint64_t* x, const std::uint64_t* y,
+                        std::size_t n_groups);
 };
 
 #ifdef MPSHARP_HAVE_IFMA

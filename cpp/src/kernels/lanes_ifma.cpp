@@ -204,10 +204,81 @@ void multiply_columns(std::uint64_t* columns, std::uint64_t* excess, const std::
   store(end, _mm512_add_epi64(load(end), carried));
 }
 
+/// c >> distance in every lane, by whole limbs; what falls out is lost. Leaves distance < 52.
+template <int N>
+MPSHARP_COLD void shift_limbs(Words* c, Words& distance) {
+  for (int step = 0; step < N; ++step) {
+    const Lanes far = _mm512_cmpgt_epi64_mask(distance, all(51));
+    if (far == 0) return;
+    for (int k = 0; k + 1 < N; ++k) c[k] = _mm512_mask_mov_epi64(c[k], far, c[k + 1]);
+    c[N - 1] = _mm512_mask_mov_epi64(c[N - 1], far, zero());
+    distance = _mm512_mask_sub_epi64(distance, far, distance, all(52));
+  }
+  distance = _mm512_min_epi64(distance, all(51));
+}
+
+/// Products are moved to the grid of the largest as columns below 2^58, whose sums stay below 2^63
+/// for 16 groups; then what is above 52 bits is carried on.
 template <int L>
-constexpr LaneKernels kernels_of = {range,           approximate_squares, multiply_group<L>,
-                                    add_scaled<L>,   round_integers<L>,   integers,
-                                    multiply_columns};
+LaneKernels::UpperSum upper_dot(std::int64_t* sums, const std::uint64_t* x, const std::uint64_t* y,
+                                std::size_t n_groups) {
+  constexpr int F = L - 1;  // the lowest column
+  constexpr int N = L + 1;  // columns of a product
+  constexpr std::size_t words = lanes * (L + 1);
+  Words largest = all(2 * SequentialKernel::zero_exponent);
+  for (std::size_t g = 0; g < n_groups; ++g) {
+    const std::uint64_t* a = x + words * g;
+    const std::uint64_t* b = y + words * g;
+    const Words exponent = _mm512_add_epi64(load(a + lanes * L), load(b + lanes * L));
+    largest = _mm512_max_epi64(largest, exponent);
+  }
+  const std::int64_t exponent = _mm512_reduce_max_epi64(largest);
+  const bool regular = exponent > SequentialKernel::zero_exponent / 2;
+  Words total[N + 2];
+  for (int k = 0; k < N + 2; ++k) total[k] = zero();
+  const auto carry_on = [&total] {
+    for (int k = 0; k < N + 1; ++k) {
+      total[k + 1] = _mm512_add_epi64(total[k + 1], _mm512_srai_epi64(total[k], 52));
+      total[k] = _mm512_and_si512(total[k], mask());
+    }
+  };
+  for (std::size_t g = 0; g < n_groups && regular; ++g) {
+    const std::uint64_t* a = x + words * g;
+    const std::uint64_t* b = y + words * g;
+    const Lanes negative = _mm512_movepi64_mask(
+        _mm512_xor_si512(load(a + lanes * (L - 1)), load(b + lanes * (L - 1))));
+    Words c[N];
+    columns_from<L, F, F>(c, upper_halves<L, F - 1, false>(zero(), a, b), a, b);
+    Words distance =
+        _mm512_sub_epi64(all(exponent), _mm512_add_epi64(load(a + lanes * L), load(b + lanes * L)));
+    if (__builtin_expect(_mm512_cmpgt_epi64_mask(distance, all(51)), 0)) {
+      // A zero may be anywhere.
+      const Words most = all(std::int64_t{1} << 40);
+      distance = _mm512_maskz_mov_epi64(_mm512_cmplt_epi64_mask(distance, most), distance);
+      shift_limbs<N>(c, distance);
+    }
+    const Words rest = _mm512_sub_epi64(all(52), distance);
+    const Words lost = _mm512_sub_epi64(_mm512_sllv_epi64(all(1), distance), all(1));
+#pragma GCC unroll 21
+    for (int k = 0; k < N; ++k) {
+      Words moved = _mm512_srlv_epi64(c[k], distance);
+      if (k + 1 < N) {
+        moved = _mm512_add_epi64(moved, _mm512_sllv_epi64(_mm512_and_si512(c[k + 1], lost), rest));
+      }
+      total[k] =
+          _mm512_mask_sub_epi64(_mm512_add_epi64(total[k], moved), negative, total[k], moved);
+    }
+    if (g % 16 == 15) carry_on();
+  }
+  carry_on();
+  for (int k = 0; k < N + 2; ++k) sums[k] = _mm512_reduce_add_epi64(total[k]);
+  return {exponent, regular};
+}
+
+template <int L>
+constexpr LaneKernels kernels_of = {
+    range,    approximate_squares, multiply_group<L>, add_scaled<L>, round_integers<L>,
+    integers, multiply_columns,    upper_dot<L>};
 
 constexpr const LaneKernels* all_kernels[] = {
     &kernels_of<1>,  &kernels_of<2>,  &kernels_of<3>,  &kernels_of<4>,  &kernels_of<5>,

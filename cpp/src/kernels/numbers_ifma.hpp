@@ -200,67 +200,58 @@ MPSHARP_INLINE void add(Words* acc, Words& exponent, Lanes& sign, const Words* t
       static_cast<Lanes>(_mm512_cmplt_epi64_mask(exponent, t_exponent) |
                          _mm512_mask_cmplt_epu64_mask(_mm512_cmpeq_epi64_mask(exponent, t_exponent),
                                                       acc[L - 1], t[L - 1]));
-  Words a[L];
-  Words b[L];
-#pragma GCC unroll 12
-  for (int i = 0; i < L; ++i) {
-    a[i] = _mm512_mask_blend_epi64(swap, acc[i], t[i]);
-    b[i] = _mm512_mask_blend_epi64(swap, t[i], acc[i]);
-  }
   Words result_exponent = _mm512_max_epi64(exponent, t_exponent);
   Words distance = _mm512_sub_epi64(result_exponent, _mm512_min_epi64(exponent, t_exponent));
   const Lanes subtract = static_cast<Lanes>(sign ^ t_sign);
   Lanes result_sign = static_cast<Lanes>((sign & ~swap) | (t_sign & swap));
+  const auto larger = [&](int i) { return _mm512_mask_blend_epi64(swap, acc[i], t[i]); };
+  const auto smaller = [&](int i) { return _mm512_mask_blend_epi64(swap, t[i], acc[i]); };
 
   const Words one = all(1);
   const Words c51 = all(51);
-  Words A[L + 1];
-  A[0] = _mm512_slli_epi64(_mm512_and_si512(a[0], one), 51);
-#pragma GCC unroll 12
-  for (int i = 1; i < L; ++i) {
-    A[i] = _mm512_ternarylogic_epi64(_mm512_srli_epi64(a[i - 1], 1), _mm512_slli_epi64(a[i], 51),
-                                     mask(), 0xA8);
-  }
-  A[L] = _mm512_srli_epi64(a[L - 1], 1);
-
-  Words B[L + 1];
   Lanes far = _mm512_cmpgt_epi64_mask(distance, c51);
   if (__builtin_expect(far, 0)) {  // a zero may be anywhere
-    distance = _mm512_maskz_mov_epi64(_mm512_test_epi64_mask(b[L - 1], b[L - 1]), distance);
+    const Words top = smaller(L - 1);
+    distance = _mm512_maskz_mov_epi64(_mm512_test_epi64_mask(top, top), distance);
     far = _mm512_cmpgt_epi64_mask(distance, c51);
   }
-  if (__builtin_expect(far, 0)) {
-    shift_far<L>(B, b, distance);
-  } else {
-    const Words right = _mm512_add_epi64(distance, one);
-    const Words left = _mm512_sub_epi64(c51, distance);
-    B[0] = _mm512_and_si512(_mm512_sllv_epi64(b[0], left), mask());
-#pragma GCC unroll 12
-    for (int i = 1; i < L; ++i) B[i] = join(b[i], left, b[i - 1], right);
-    B[L] = _mm512_srlv_epi64(b[L - 1], right);
-  }
-
   Words R[L + 1];
-#pragma GCC unroll 12
-  for (int i = 0; i <= L; ++i) {
-    R[i] = _mm512_mask_sub_epi64(_mm512_add_epi64(A[i], B[i]), subtract, A[i], B[i]);
+  if (__builtin_expect(far, 0)) {
+    Words b[L];
+    for (int i = 0; i < L; ++i) b[i] = smaller(i);
+    shift_far<L>(R, b, distance);
   }
-#pragma GCC unroll 12
-  for (int i = 0; i < L; ++i) {
-    R[i + 1] = _mm512_add_epi64(R[i + 1], _mm512_srai_epi64(R[i], 52));
-    R[i] = _mm512_and_si512(R[i], mask());
+  const Words right = _mm512_add_epi64(distance, one);
+  const Words left = _mm512_sub_epi64(c51, distance);
+  Words a_below = zero();
+  Words b_below = zero();
+  Words carried = zero();
+#pragma GCC unroll 21
+  for (int i = 0; i <= L; ++i) {
+    const Words a = i < L ? larger(i) : zero();
+    const Words b = i < L ? smaller(i) : zero();
+    const Words A = _mm512_ternarylogic_epi64(_mm512_srli_epi64(a_below, 1),
+                                              _mm512_slli_epi64(a, 51), mask(), 0xA8);
+    Words B = join(b, left, b_below, right);
+    if (__builtin_expect(far, 0)) B = R[i];
+    const Words both = _mm512_mask_sub_epi64(_mm512_add_epi64(A, B), subtract, A, B);
+    const Words sum = _mm512_add_epi64(both, carried);
+    carried = _mm512_srai_epi64(sum, 52);
+    R[i] = i < L ? _mm512_and_si512(sum, mask()) : sum;
+    a_below = a;
+    b_below = b;
   }
   if (__builtin_expect(_mm512_cmple_epi64_mask(R[L], zero()), 0)) {
     renormalise<L>(R, result_exponent, result_sign, static_cast<Lanes>(sign & t_sign));
   }
   // The top limb has 52 bits, or fewer after cancellation; a lane of zeros stays one.
-  const Words left = _mm512_sub_epi64(_mm512_lzcnt_epi64(R[L]), all(12));
-  const Words right = _mm512_sub_epi64(all(52), left);
-#pragma GCC unroll 12
-  for (int i = 0; i < L; ++i) acc[i] = join(R[i + 1], left, R[i], right);
-  const Words guard = _mm512_and_si512(_mm512_sllv_epi64(R[0], left), mask());
+  const Words up = _mm512_sub_epi64(_mm512_lzcnt_epi64(R[L]), all(12));
+  const Words rest = _mm512_sub_epi64(all(52), up);
+#pragma GCC unroll 20
+  for (int i = 0; i < L; ++i) acc[i] = join(R[i + 1], up, R[i], rest);
+  const Words guard = _mm512_and_si512(_mm512_sllv_epi64(R[0], up), mask());
   exponent = _mm512_mask_sub_epi64(result_exponent, _mm512_test_epi64_mask(R[L], R[L]),
-                                   _mm512_add_epi64(result_exponent, one), left);
+                                   _mm512_add_epi64(result_exponent, one), up);
   sign = result_sign;
   round<L>(acc, guard, zero(), exponent, at);
 }

@@ -9,23 +9,26 @@ namespace mpsharp {
 
 namespace {
 
-/// Sums of C columns from K on: lo[c] and hi[c] <- the lower and upper halves of all x_i y_j with
-/// i + j = K + c. The upper ones belong to the column above. Columns share what they load, and
-/// their sums are as many chains of instructions as the multiplier needs to be kept busy.
+/// Columns of a product that are summed together: they share what they load, and their sums are as
+/// many chains of instructions as the multiplier needs to be kept busy.
+constexpr int together = 5;
+
+/// Adds all x_i y_j with i + j = K + c, c < C, to sum: their lower halves to sum[c], their upper
+/// ones to sum[c + 1].
 template <int L, int K, int C, bool Broadcast>
-MPSHARP_INLINE void tile(Words* lo, Words* hi, const std::uint64_t* x, const std::uint64_t* y) {
+MPSHARP_INLINE void tile(Words* sum, const std::uint64_t* x, const std::uint64_t* y) {
   constexpr int first = K > L - 1 ? K - (L - 1) : 0;
   constexpr int last = K + C - 1 < L - 1 ? K + C - 1 : L - 1;
 #pragma GCC unroll 20
   for (int i = first; i <= last; ++i) {
     const Words left = load(x + lanes * i);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int c = 0; c < C; ++c) {
       const int j = K + c - i;
       if (j < 0 || j >= L) continue;
       const Words right = factor_limb<Broadcast>(y, j);
-      lo[c] = _mm512_madd52lo_epu64(lo[c], left, right);
-      hi[c] = _mm512_madd52hi_epu64(hi[c], left, right);
+      sum[c] = _mm512_madd52lo_epu64(sum[c], left, right);
+      sum[c + 1] = _mm512_madd52hi_epu64(sum[c + 1], left, right);
     }
   }
 }
@@ -48,23 +51,21 @@ MPSHARP_INLINE Words upper_halves(Words sum, const std::uint64_t* x, const std::
 template <int L, int F, int K, bool Broadcast>
 MPSHARP_INLINE void limbs_from(Words* c, Words above, Words carry, Lanes twice,
                                const std::uint64_t* x, const std::uint64_t* y) {
-  constexpr int C = 2 * L - K < 3 ? 2 * L - K : 3;
-  Words lo[C];
-  Words hi[C];
-#pragma GCC unroll 4
-  for (int i = 0; i < C; ++i) lo[i] = hi[i] = zero();
-  lo[0] = above;
-  tile<L, K, C, Broadcast>(lo, hi, x, y);
-#pragma GCC unroll 4
+  constexpr int C = 2 * L - K < together ? 2 * L - K : together;
+  Words sums[C + 1];
+  sums[0] = above;
+#pragma GCC unroll 8
+  for (int i = 1; i <= C; ++i) sums[i] = zero();
+  tile<L, K, C, Broadcast>(sums, x, y);
+#pragma GCC unroll 8
   for (int i = 0; i < C; ++i) {
-    Words sum = i == 0 ? lo[0] : _mm512_add_epi64(lo[i], hi[i - 1]);
-    sum = _mm512_mask_add_epi64(sum, twice, sum, sum);
+    Words sum = _mm512_mask_add_epi64(sums[i], twice, sums[i], sums[i]);
     sum = _mm512_add_epi64(sum, carry);
     carry = _mm512_srli_epi64(sum, 52);
     c[K - F + i] = _mm512_and_si512(sum, mask());
   }
   if constexpr (K + C < 2 * L) {
-    limbs_from<L, F, K + C, Broadcast>(c, hi[C - 1], carry, twice, x, y);
+    limbs_from<L, F, K + C, Broadcast>(c, sums[C], carry, twice, x, y);
   }
 }
 
@@ -107,6 +108,21 @@ MPSHARP_INLINE Lanes multiply_upper(Words* m, Words& exponent, const std::uint64
   m[0] = _mm512_mask_add_epi64(m[0], up, m[0], at.last);
   if (__builtin_expect(_mm512_cmpgt_epu64_mask(m[0], mask()), 0)) carry<L>(m, exponent);
   return undecided;
+}
+
+/// c[K - F] ... <- the sums of columns K ... 2 L - 1, below 2^58 and without any carry.
+template <int L, int F, int K>
+MPSHARP_INLINE void columns_from(Words* c, Words above, const std::uint64_t* x,
+                                 const std::uint64_t* y) {
+  constexpr int C = 2 * L - K < together ? 2 * L - K : together;
+  Words sums[C + 1];
+  sums[0] = above;
+#pragma GCC unroll 8
+  for (int i = 1; i <= C; ++i) sums[i] = zero();
+  tile<L, K, C, false>(sums, x, y);
+#pragma GCC unroll 8
+  for (int i = 0; i < C; ++i) c[K - F + i] = sums[i];
+  if constexpr (K + C < 2 * L) columns_from<L, F, K + C>(c, sums[C], x, y);
 }
 
 /// multiply(), kept out of the way of what is mostly done.
