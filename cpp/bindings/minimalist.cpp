@@ -185,6 +185,19 @@ void register_minimalist(py::module_& m) {
           py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"),
           "Sharpness, its residual, then the imbalance of each layer, at `bits`.")
       .def(
+          "eigenvalues",
+          [](const GramForm& form, const Vector& u, const Vector& v, const Vector& y, long bits,
+             std::size_t count, std::size_t n_features) {
+            return without_gil([&](const Poll& poll) {
+              return form.eigenvalues(u, v, y, Bits(bits), count, n_features, poll);
+            });
+          },
+          py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"), py::arg("count"),
+          py::arg("n_features"),
+          "The `count` largest eigenvalues, falling, at `bits`; of n_features columns, those that "
+          "X "
+          "lacks make zeros.")
+      .def(
           "projected_square",
           [](const GramForm& form, const Vector& u) {
             return as_vector(

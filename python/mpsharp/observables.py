@@ -13,7 +13,6 @@ from mpsharp.errors import ConfigurationError, ConvergenceError, NonFiniteError,
 from mpsharp.exact import ExactArray
 from mpsharp.theory.arithmetic import Number, sqrt
 from mpsharp.theory.bounds import bounds, exact_sharpness, layer_squares
-from mpsharp.theory.hessian import arrow, top_eigenvalues
 from mpsharp.theory.lemmas import bounds_at
 from mpsharp.theory.one_step import gd_change, sgd_change
 
@@ -160,13 +159,7 @@ def _eigenvalues(point: Point, count: int) -> tuple[Any, ...]:
     """The largest eigenvalues of the Hessian, falling; 5 of them, or the number after the colon. Their errors
     are relative to the first.
     """
-    sigma, v = point.spectrum.sigma, point.v
-    d, nu = point.label_coefficients, point.weight_coefficients
-    if not len(sigma):  # X = 0
-        return ([0 * v[0]] * count,)
-    of = arrow(sigma, d, nu, v, point.n_samples, point.n_features)
-    bits = point.arithmetic.bits
-    return (top_eigenvalues(of, count, None if bits is None else bits + 8),)
+    return (point.eigenvalues(count),)
 
 
 @_register(Record("gradient_norm", "1/step_size"))

@@ -145,7 +145,7 @@ class _Plane:
 
     def top(self, theta: Array) -> Array:
         """Return the unit eigenvector of the largest eigenvalue, shape (rank + depth − 1,)."""
-        parts = arrow(self.sigma, self.d, theta[: self.rank], theta[self.rank :], self.n_samples, self.rank)
+        parts = arrow(self.sigma, self.d, theta[: self.rank], theta[self.rank :], self.n_samples)
         return top_eigenpair(Arrow(parts.poles, parts.b, parts.w, parts.G))[1]
 
     def gradient(self, theta: Array, q: Array) -> Array:

@@ -8,6 +8,7 @@
 #include "arrow_operator.hpp"
 #include "arrow_search.hpp"
 #include "double_arrow.hpp"
+#include "refine.hpp"
 #include "shifted.hpp"
 
 namespace mpsharp {
@@ -20,7 +21,7 @@ constexpr long solve_guard = 24;
 /// log2 |x|, rounded up; very negative for zero.
 long log2_of(const Mpfr& x) { return exponent_of(x); }
 
-/// The largest eigenpair from an approximate eigenvector, each step at the precision that its
+/// An eigenpair from an approximate eigenvector, each step at the precision that its
 /// result can have. With the gap g to the next eigenvalue and the residual r of a vector, the
 /// vector is good to r / g and its Rayleigh quotient to r^2 / g; a solve with that quotient as the
 /// shift multiplies the error of the vector by (r / g)^2.
@@ -138,6 +139,12 @@ class Climb {
 
 }  // namespace
 
+std::optional<TopEigenpair> refine_eigenpair(const Arrow& arrow, DoubleArrow& rough, double value,
+                                             const Refinement& known, const Poll& poll) {
+  Climb climb(arrow, known.accuracy, known.exponent, known.log2_gap, poll);
+  return climb.from(rough, value);
+}
+
 TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) {
   const Bits bits = arrow.border.bits();
   const ArrowCopy coarse(arrow, coarse_bits);
@@ -154,8 +161,9 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   const double value = rough.bisect(-1.0, 1.5, few);
   if (const std::optional<double> gap = rough.gap_below(value)) {
     const long log2_gap = static_cast<long>(std::lround(std::log2(*gap))) - 1;
-    Climb climb(arrow, accuracy, exponent, log2_gap, poll);
-    if (std::optional<TopEigenpair> pair = climb.from(rough, value)) return *std::move(pair);
+    std::optional<TopEigenpair> pair =
+        refine_eigenpair(arrow, rough, value, {accuracy, exponent, log2_gap}, poll);
+    if (pair) return *std::move(pair);
   }
   Mpfr start(rough.bisect(-1.0, 1.5, 120), bits), bound(bits), tolerance(bits);
   mpfr_mul_2si(start, start, exponent, MPFR_RNDN);

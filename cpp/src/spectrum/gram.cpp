@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "arrow_operator.hpp"
 #include "elementary.hpp"
 #include "gram_matrix.hpp"
+#include "mpsharp/error.hpp"
 #include "mpsharp/kernels/matmul.hpp"
 #include "mpsharp/models/minimalist.hpp"
 #include "mpsharp/spectrum/arrow.hpp"
+#include "top_eigenvalues.hpp"
 
 namespace mpsharp {
 
@@ -234,10 +237,49 @@ Mpfr GramForm::projected_square(const Vector& u, const Poll& poll) const {
   return out;
 }
 
+GramForm::State GramForm::state(const Vector& u, const Vector& v, const Vector& y,
+                                const Poll& poll) const {
+  const std::size_t rows = X_->rows(), n = n_samples_, m = v.size();
+  const Bits wide = bits();
+  State at{Vector(rows, wide),    Vector(m, wide), Vector(m, wide),
+           Vector(order(), wide), Mpfr(wide),      Matrix(0, 0, wide)};
+  Vector z(rows, wide), t(rows, wide);
+  Mpfr c(wide), ss(wide), sz(wide), scratch(wide);
+  X_->apply(at.s, u, poll);
+  copy(at.v, v);
+  layer_products(c, at.w, at.v);
+  for (std::size_t i = 0; i < rows; ++i) {
+    mpfr_mul(scratch, c, at.s[i], MPFR_RNDN);
+    mpfr_sub(z[i], scratch, y[i], MPFR_RNDN);
+    mpfr_add(t[i], z[i], scratch, MPFR_RNDN);
+  }
+  dot(ss, at.s, at.s, Arithmetic::exact);
+  dot(sz, at.s, z, Arithmetic::exact);
+  mpfr_sqr(at.scale, c, MPFR_RNDN);
+  mpfr_div_ui(at.scale, at.scale, n, MPFR_RNDN);
+  at.corner = corner_block(at.w, at.v, ss, sz, n);
+  if (rows_) {
+    copy(at.border, t);
+  } else {
+    X_->apply_transposed(at.border, t, poll);
+  }
+  return at;
+}
+
+Arrow GramForm::arrow(const State& at, const Tridiagonal& t, Vector border) const {
+  const std::size_t k = border.size();
+  Arrow out{t, rows_ ? &t : nullptr, at.scale, std::move(border), at.w, at.corner};
+  for (std::size_t i = 0; i < k; ++i) {
+    mpfr_div_ui(out.border[i], out.border[i], n_samples_, MPFR_RNDN);
+    mpfr_mul(out.a.diagonal[i], t.diagonal[i], at.scale, MPFR_RNDN);
+    if (i + 1 < k) mpfr_mul(out.a.off_diagonal[i], t.off_diagonal[i], at.scale, MPFR_RNDN);
+  }
+  return out;
+}
+
 Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y, Bits precision,
                               const Poll& poll) const {
-  const std::size_t rows = X_->rows(), n = n_samples_, k = order(), m = v.size();
-  const Bits wide = bits();
+  const std::size_t m = v.size();
   Observation out{Mpfr(precision), Mpfr(precision), Vector(m, precision)};
   if (!finite(u) || !finite(v)) {
     mpfr_set_nan(out.sharpness);
@@ -245,47 +287,78 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
     for (std::size_t l = 0; l < m; ++l) mpfr_set_nan(out.imbalance[l]);
     return out;
   }
-  Vector s(rows, wide), z(rows, wide), t(rows, wide), w(m, wide), v_wide(m, wide);
-  Mpfr c(wide), a(wide), ss(wide), sz(wide), scratch(wide);
-  X_->apply(s, u, poll);
-  copy(v_wide, v);
-  layer_products(c, w, v_wide);
-  for (std::size_t i = 0; i < rows; ++i) {
-    mpfr_mul(scratch, c, s[i], MPFR_RNDN);
-    mpfr_sub(z[i], scratch, y[i], MPFR_RNDN);
-    mpfr_add(t[i], z[i], scratch, MPFR_RNDN);
-  }
-  dot(ss, s, s, Arithmetic::exact);
-  dot(sz, s, z, Arithmetic::exact);
-  mpfr_sqr(a, c, MPFR_RNDN);
-  mpfr_div_ui(a, a, n, MPFR_RNDN);
-
-  // The border in full coordinates (t, or X't where A = X'X), and in those of T.
-  Vector border(k, wide);
-  if (rows_) {
-    copy(border, t);
-  } else {
-    X_->apply_transposed(border, t, poll);
-  }
-  Arrow arrow{form_.t, rows_ ? &form_.t : nullptr,        a, Vector(k, wide),
-              w,       corner_block(w, v_wide, ss, sz, n)};
-  to_tridiagonal(arrow.border, border, poll);
-  for (std::size_t i = 0; i < k; ++i) {
-    mpfr_div_ui(arrow.border[i], arrow.border[i], n, MPFR_RNDN);
-    mpfr_mul(arrow.a.diagonal[i], form_.t.diagonal[i], a, MPFR_RNDN);
-    if (i + 1 < k) mpfr_mul(arrow.a.off_diagonal[i], form_.t.off_diagonal[i], a, MPFR_RNDN);
-  }
-  const TopEigenpair pair = top_eigenpair(arrow, precision.value() + 24, poll);
+  const State at = state(u, v, y, poll);
+  Vector border(order(), bits());
+  to_tridiagonal(border, at.border, poll);
+  const Arrow reduced = arrow(at, form_.t, std::move(border));
+  const TopEigenpair pair = top_eigenpair(reduced, precision.value() + 24, poll);
   mpfr_set(out.sharpness, pair.value, MPFR_RNDN);
+  mpfr_add(out.residual, pair.residual, reduction_error(reduced, at.border, pair), MPFR_RNDU);
 
-  mpfr_add(out.residual, pair.residual, reduction_error(arrow, border, pair), MPFR_RNDU);
-
-  Mpfr norm(wide);
-  projected_square(norm, u, s, poll);
+  Mpfr norm(bits()), scratch(bits());
+  projected_square(norm, u, at.s, poll);
   for (std::size_t l = 0; l < m; ++l) {
-    mpfr_sqr(scratch, v_wide[l], MPFR_RNDN);
+    mpfr_sqr(scratch, at.v[l], MPFR_RNDN);
     mpfr_sub(out.imbalance[l], norm, scratch, MPFR_RNDN);
   }
+  return out;
+}
+
+Vector GramForm::eigenvalues(const Vector& u, const Vector& v, const Vector& y, Bits precision,
+                             std::size_t count, std::size_t n_features, const Poll& poll) const {
+  const std::size_t m = v.size();
+  if (n_features < X_->columns()) {
+    throw ShapeError("n_features: expected at least " + std::to_string(X_->columns()) + ", got " +
+                     std::to_string(n_features));
+  }
+  if (count > n_features + m) {
+    throw ShapeError("count: expected at most " + std::to_string(n_features + m) +
+                     " eigenvalues, got " + std::to_string(count));
+  }
+  Vector out(count, precision);
+  if (!finite(u) || !finite(v)) {
+    for (std::size_t i = 0; i < count; ++i) mpfr_set_nan(out[i]);
+    return out;
+  }
+  const State at = state(u, v, y, poll);
+  Tridiagonal poles{Vector(0, bits()), Vector(0, bits())};
+  Vector border(order(), bits());
+  const bool diagonal = rows_ && pairs_.has_value();
+  if (diagonal) {
+    // The metric is singular: its null vectors have no part in X'y, but a border that rounding
+    // errors would couple to them with their square root.
+    vectors_->apply_transposed(border, at.border, poll);
+    poles = kept_poles();
+    Vector kept(poles.diagonal.size(), bits());
+    copy(kept, border.span().first(kept.size()));
+    border = std::move(kept);
+  } else {
+    to_tridiagonal(border, at.border, poll);
+  }
+  const std::size_t k = border.size();
+  const Arrow reduced = arrow(at, diagonal ? poles : form_.t, std::move(border));
+  const Vector found =
+      top_eigenvalues(reduced, std::min(count, k + m), precision.value() + 16, poll);
+  std::size_t next = 0, zeros = n_features - k;  // the Hessian has these besides
+  for (std::size_t i = 0; i < count; ++i) {
+    if (next == found.size() || (zeros > 0 && mpfr_sgn(found[next]) < 0)) {
+      mpfr_set_zero(out[i], 1);
+      --zeros;
+    } else {
+      mpfr_set(out[i], found[next++], MPFR_RNDN);
+    }
+  }
+  return out;
+}
+
+Tridiagonal GramForm::kept_poles() const {
+  Mpfr least(bits());
+  mpfr_mul_ui(least, pairs_->values[0], order(), MPFR_RNDN);
+  mpfr_div_2ui(least, least, static_cast<unsigned long>(bits().value() - 8), MPFR_RNDN);
+  std::size_t kept = 0;
+  while (kept < order() && mpfr_cmp(pairs_->values[kept], least) > 0) ++kept;
+  Tridiagonal out{Vector(kept, bits()), Vector(kept == 0 ? 0 : kept - 1, bits())};
+  copy(out.diagonal, pairs_->values.span().first(kept));
   return out;
 }
 

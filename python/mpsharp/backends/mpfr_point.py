@@ -111,12 +111,6 @@ class Instruments:
             check_in_range(self.spectrum, self.label_coefficients, largest)
         return self.label_coefficients
 
-    def weight_coefficients(self, u: _core.Vector) -> Array:
-        """ν_i = r_iᵀu, shape (rank,)."""
-        if not self._form.is_diagonal:
-            u = self.singular.right_coefficients(u)
-        return np.asarray(from_core(u).to_gmpy2())
-
     @cached_property
     def top_direction(self) -> _core.Vector:
         """r₁ in the coordinates of the run."""
@@ -248,6 +242,11 @@ class MpfrPoint:
     def _seen(self) -> ExactArray:
         return from_core(self._by.gram.observe(self._u, self._v, self._by.y, self._by.bits))
 
+    def eigenvalues(self, count: int) -> ExactArray:
+        """The largest eigenvalues of the Hessian."""
+        by = self._by
+        return from_core(by.gram.eigenvalues(self._u, self._v, by.y, by.bits, count, self.n_features))
+
     @property
     def spectrum(self) -> Spectrum:
         """Singular values of X, without their vectors."""
@@ -257,16 +256,6 @@ class MpfrPoint:
     def labels(self) -> Array:
         """Coefficients of y in the left singular vectors."""
         return self._by.labels
-
-    @property
-    def label_coefficients(self) -> Array:
-        """d_i = w_iᵀy."""
-        return self._by.label_coefficients
-
-    @cached_property
-    def weight_coefficients(self) -> Array:
-        """ν_i = r_iᵀu."""
-        return self._by.weight_coefficients(self._u)
 
     @property
     def top_label(self) -> Number:

@@ -84,6 +84,12 @@ class Point(Protocol):
         """‖Hx − Sx‖ of the unit vector x that was found with it, shape ()."""
         ...
 
+    def eigenvalues(self, count: int) -> ExactArray | Array:
+        """The `count` largest eigenvalues of the Hessian, falling, shape (count,); `count` is at most their
+        number. Their errors are relative to the largest absolute value among all.
+        """
+        ...
+
     @property
     def spectrum(self) -> Spectrum:
         """Singular values of X, perhaps without their vectors, in an arithmetic of their own."""
@@ -98,21 +104,6 @@ class Point(Protocol):
         ConfigurationError
             Labels with no part in the column space of X.
         """
-        ...
-
-    @property
-    def label_coefficients(self) -> Array:
-        """d_i = w_iᵀy, shape (rank,), whatever they are."""
-        ...
-
-    @property
-    def weight_coefficients(self) -> Array:
-        """ν_i = r_iᵀu, shape (rank,)."""
-        ...
-
-    @property
-    def n_features(self) -> int:
-        """d, the number of entries of u in the coordinates of the problem."""
         ...
 
     @property

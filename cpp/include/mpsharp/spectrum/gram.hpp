@@ -46,10 +46,32 @@ class GramForm {
   [[nodiscard]] Observation observe(const Vector& u, const Vector& v, const Vector& y,
                                     Bits precision, const Poll& poll) const;
 
+  /// The `count` largest eigenvalues of the Hessian, falling, with multiplicity, at `precision`,
+  /// to 2^-precision of its norm. Non-finite parameters give NaN.
+  /// @param n_features  d, at least the columns of X: those that coordinates left out make zeros
+  /// @throws ShapeError if `count` exceeds n_features plus the size of v.
+  [[nodiscard]] Vector eigenvalues(const Vector& u, const Vector& v, const Vector& y,
+                                   Bits precision, std::size_t count, std::size_t n_features,
+                                   const Poll& poll) const;
+
   /// ||Pi u||^2 of finite u, at `bits()`.
   [[nodiscard]] Mpfr projected_square(const Vector& u, const Poll& poll) const;
 
  private:
+  /// What the Hessian is made of at (u, v), at `bits()`.
+  struct State {
+    Vector s, v, w;
+    Vector border;  ///< t, or X't where A = X'X
+    Mpfr scale;     ///< c^2 / n
+    Matrix corner;
+  };
+  [[nodiscard]] State state(const Vector& u, const Vector& v, const Vector& y,
+                            const Poll& poll) const;
+  /// The Hessian in coordinates in which A is `t`, which must outlive it, and its border `border`.
+  [[nodiscard]] Arrow arrow(const State& at, const Tridiagonal& t, Vector border) const;
+  /// Eigenvalues of A beyond rounding errors, where the rank is deficient.
+  [[nodiscard]] Tridiagonal kept_poles() const;
+
   void to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const;  ///< Q'x
   /// ||A Q - Q T|| / ||T|| + ||Q'Q - I||, once.
   void measure_defect(const Matrix& a, const Matrix& q, unsigned threads, const Poll& poll);

@@ -13,6 +13,7 @@ from mpsharp.backends.mirror.spectrum import Spectrum
 from mpsharp.exact import ExactArray
 from mpsharp.theory import spectrum
 from mpsharp.theory.arithmetic import Arithmetic
+from mpsharp.theory.hessian import arrow
 from mpsharp.theory.imbalance import labels_in_range
 from mpsharp.theory.moments import Moments
 
@@ -149,6 +150,19 @@ class MirrorPoint:
     def _seen(self) -> ExactArray:
         return ExactArray.from_float64(np.array(self._by.hessian.sharpness(self._u, self.v)), FLOAT64_BITS)
 
+    def eigenvalues(self, count: int) -> Array:
+        """The largest eigenvalues of the Hessian, by LAPACK in spectral coordinates."""
+        sigma = self._by.spectrum.sigma
+        if not len(sigma):  # X = 0
+            return np.zeros(count)
+        nu = self._by.spectrum.right.T @ self._u
+        H = arrow(sigma, self._by.label_coefficients, nu, self.v, self.n_samples).dense()
+        if not np.isfinite(H).all():
+            return np.full(count, np.nan)
+        zeros = np.zeros(self.n_features - len(sigma))
+        found = np.concatenate([np.linalg.eigvalsh(H), zeros])
+        return np.asarray(np.sort(found)[::-1][:count])
+
     @property
     def spectrum(self) -> Decomposition:
         """Singular value decomposition of X."""
@@ -158,16 +172,6 @@ class MirrorPoint:
     def labels(self) -> Array:
         """Coefficients of y in the left singular vectors."""
         return self._by.labels
-
-    @property
-    def label_coefficients(self) -> Array:
-        """d_i = w_iᵀy."""
-        return self._by.label_coefficients
-
-    @cached_property
-    def weight_coefficients(self) -> Array:
-        """ν_i = r_iᵀu."""
-        return np.asarray(self._by.spectrum.right.T @ self._u)
 
     @property
     def top_label(self) -> Any:
