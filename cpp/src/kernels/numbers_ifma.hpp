@@ -174,16 +174,55 @@ MPSHARP_COLD void renormalise(Words* R, Words& exponent, Lanes& sign, Lanes both
     R[i] = _mm512_mask_mov_epi64(R[i], negative, v);
   }
   sign = static_cast<Lanes>(sign ^ negative);
+  Words any = zero();
+  for (int i = 0; i <= L; ++i) any = _mm512_or_si512(any, R[i]);
+  const Lanes nothing = _mm512_testn_epi64_mask(any, any);
   for (int step = 0; step < L; ++step) {
-    const Lanes empty = _mm512_testn_epi64_mask(R[L], R[L]);
-    if (empty == 0) return;
+    const Lanes empty = static_cast<Lanes>(_mm512_testn_epi64_mask(R[L], R[L]) & ~nothing);
+    if (empty == 0) break;
     for (int i = L; i > 0; --i) R[i] = _mm512_mask_mov_epi64(R[i], empty, R[i - 1]);
     R[0] = _mm512_mask_mov_epi64(R[0], empty, zero());
     exponent = _mm512_mask_sub_epi64(exponent, empty, exponent, all(52));
   }
-  const Lanes nothing = _mm512_testn_epi64_mask(R[L], R[L]);
   exponent = _mm512_mask_mov_epi64(exponent, nothing, all(SequentialKernel::zero_exponent));
   sign = static_cast<Lanes>((sign & ~nothing) | (both_negative & nothing));
+}
+
+/// The operands of a sum in every lane: `swap` tells where t is the larger one.
+struct Operands {
+  const Words* acc;
+  const Words* t;
+  Lanes swap;
+  Lanes subtract;
+
+  MPSHARP_INLINE Words larger(int i) const { return _mm512_mask_blend_epi64(swap, acc[i], t[i]); }
+  MPSHARP_INLINE Words smaller(int i) const { return _mm512_mask_blend_epi64(swap, t[i], acc[i]); }
+};
+
+/// R[i] <- limb i of the sum or difference of A and B, limbs that belong to `operands` (see add).
+template <int L>
+MPSHARP_INLINE void sum_limb(Words* R, int i, Words& carried, Words a, Words a_below, Words B,
+                             Lanes subtract) {
+  const Words A = _mm512_ternarylogic_epi64(_mm512_srli_epi64(a_below, 1), _mm512_slli_epi64(a, 51),
+                                            mask(), 0xA8);
+  const Words both = _mm512_mask_sub_epi64(_mm512_add_epi64(A, B), subtract, A, B);
+  const Words sum = _mm512_add_epi64(both, carried);
+  carried = _mm512_srai_epi64(sum, 52);
+  R[i] = i < L ? _mm512_and_si512(sum, mask()) : sum;
+}
+
+/// The sum where a distance is above 51.
+template <int L>
+MPSHARP_COLD void sum_far(Words* R, const Operands& operands, Words distance) {
+  Words b[L];
+  for (int i = 0; i < L; ++i) b[i] = operands.smaller(i);
+  Words B[L + 1];
+  shift_far<L>(B, b, distance);
+  Words carried = zero();
+  for (int i = 0; i <= L; ++i) {
+    sum_limb<L>(R, i, carried, i < L ? operands.larger(i) : zero(),
+                i > 0 ? operands.larger(i - 1) : zero(), B[i], operands.subtract);
+  }
 }
 
 /// acc <- RN(acc + t) in every lane.
@@ -202,44 +241,36 @@ MPSHARP_INLINE void add(Words* acc, Words& exponent, Lanes& sign, const Words* t
                                                       acc[L - 1], t[L - 1]));
   Words result_exponent = _mm512_max_epi64(exponent, t_exponent);
   Words distance = _mm512_sub_epi64(result_exponent, _mm512_min_epi64(exponent, t_exponent));
-  const Lanes subtract = static_cast<Lanes>(sign ^ t_sign);
+  const Operands operands{acc, t, swap, static_cast<Lanes>(sign ^ t_sign)};
   Lanes result_sign = static_cast<Lanes>((sign & ~swap) | (t_sign & swap));
-  const auto larger = [&](int i) { return _mm512_mask_blend_epi64(swap, acc[i], t[i]); };
-  const auto smaller = [&](int i) { return _mm512_mask_blend_epi64(swap, t[i], acc[i]); };
 
   const Words one = all(1);
   const Words c51 = all(51);
   Lanes far = _mm512_cmpgt_epi64_mask(distance, c51);
   if (__builtin_expect(far, 0)) {  // a zero may be anywhere
-    const Words top = smaller(L - 1);
+    const Words top = operands.smaller(L - 1);
     distance = _mm512_maskz_mov_epi64(_mm512_test_epi64_mask(top, top), distance);
     far = _mm512_cmpgt_epi64_mask(distance, c51);
   }
   Words R[L + 1];
   if (__builtin_expect(far, 0)) {
-    Words b[L];
-    for (int i = 0; i < L; ++i) b[i] = smaller(i);
-    shift_far<L>(R, b, distance);
-  }
-  const Words right = _mm512_add_epi64(distance, one);
-  const Words left = _mm512_sub_epi64(c51, distance);
-  Words a_below = zero();
-  Words b_below = zero();
-  Words carried = zero();
+    Words sum[L + 1];
+    sum_far<L>(sum, operands, distance);
+    for (int i = 0; i <= L; ++i) R[i] = sum[i];
+  } else {
+    const Words right = _mm512_add_epi64(distance, one);
+    const Words left = _mm512_sub_epi64(c51, distance);
+    Words a_below = zero();
+    Words b_below = zero();
+    Words carried = zero();
 #pragma GCC unroll 21
-  for (int i = 0; i <= L; ++i) {
-    const Words a = i < L ? larger(i) : zero();
-    const Words b = i < L ? smaller(i) : zero();
-    const Words A = _mm512_ternarylogic_epi64(_mm512_srli_epi64(a_below, 1),
-                                              _mm512_slli_epi64(a, 51), mask(), 0xA8);
-    Words B = join(b, left, b_below, right);
-    if (__builtin_expect(far, 0)) B = R[i];
-    const Words both = _mm512_mask_sub_epi64(_mm512_add_epi64(A, B), subtract, A, B);
-    const Words sum = _mm512_add_epi64(both, carried);
-    carried = _mm512_srai_epi64(sum, 52);
-    R[i] = i < L ? _mm512_and_si512(sum, mask()) : sum;
-    a_below = a;
-    b_below = b;
+    for (int i = 0; i <= L; ++i) {
+      const Words a = i < L ? operands.larger(i) : zero();
+      const Words b = i < L ? operands.smaller(i) : zero();
+      sum_limb<L>(R, i, carried, a, a_below, join(b, left, b_below, right), operands.subtract);
+      a_below = a;
+      b_below = b;
+    }
   }
   if (__builtin_expect(_mm512_cmple_epi64_mask(R[L], zero()), 0)) {
     renormalise<L>(R, result_exponent, result_sign, static_cast<Lanes>(sign & t_sign));
