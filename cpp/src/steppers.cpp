@@ -114,22 +114,21 @@ void GradientDescent::settle_loss(const Poll& poll) {
 
 Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mpfr>& stop_loss,
                               const Poll& poll) {
-  /// Brings u and the loss up to date, also if `poll` throws.
+  /// Brings the loss up to date, also if `poll` throws.
   struct Current {
     GradientDescent& run;
     ~Current() {
-      if (run.lanes_ == nullptr || !run.lanes_->ready()) return;
-      run.settle_loss([] {});
-      run.lanes_->store_parameters(run.u_);
+      if (run.lanes_ != nullptr && run.lanes_->ready()) run.settle_loss([] {});
     }
   } const current{*this};
   for (long i = 0; i < steps; ++i) {
     if (lanes_ != nullptr && !lanes_->ready()) lanes_->load(u_, forward_, poll);
     if (lanes_ != nullptr && lanes_->ready() && lane_step(poll)) {
+      u_is_old_ = true;
       loss_known_ = false;
     } else {
       settle_loss(poll);
-      if (lanes_ != nullptr) lanes_->leave(u_, forward_);
+      leave_lanes();
       model_->backward(backward_, forward_, poll);
       descent_.step(next_u_, next_v_, u_, v_, forward_, backward_);
       model_->forward(next_forward_, next_u_, next_v_, poll);
@@ -147,8 +146,19 @@ Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mp
   return Stop::none;
 }
 
-void GradientDescent::perturb(const Mpfr& size, std::span<const double> draws, const Poll& poll) {
+const Vector& GradientDescent::u() const {
+  if (u_is_old_) lanes_->store_parameters(u_);
+  u_is_old_ = false;
+  return u_;
+}
+
+void GradientDescent::leave_lanes() {
   if (lanes_ != nullptr) lanes_->leave(u_, forward_);
+  u_is_old_ = false;
+}
+
+void GradientDescent::perturb(const Mpfr& size, std::span<const double> draws, const Poll& poll) {
+  leave_lanes();
   mpsharp::perturb(next_u_, next_v_, u_, v_, size, draws);
   model_->forward(next_forward_, next_u_, next_v_, poll);
   std::swap(u_, next_u_);

@@ -68,7 +68,9 @@ class GradientDescent {
 
   [[nodiscard]] long step() const { return step_; }
   [[nodiscard]] const Mpfr& loss() const { return forward_.loss; }
-  [[nodiscard]] const Vector& u() const { return u_; }
+  /// Converted from the kernels' form when first asked for after a step; not while another thread
+  /// uses this object.
+  [[nodiscard]] const Vector& u() const;
   [[nodiscard]] const Vector& v() const { return v_; }
 
  private:
@@ -80,14 +82,17 @@ class GradientDescent {
   [[nodiscard]] bool surely_goes_on(double ceiling, const std::optional<Mpfr>& stop_loss) const;
   /// Evaluates the loss, if it is not known.
   void settle_loss(const Poll& poll);
+  void leave_lanes();  ///< u, s and z become MPFR numbers
 
   std::shared_ptr<const Minimalist> model_;
-  Vector u_, v_;
+  mutable Vector u_;  ///< of an earlier step while u_is_old_
+  mutable bool u_is_old_ = false;
+  Vector v_;
   Vector next_u_, next_v_;
   Descent descent_;
   Forward forward_, next_forward_;
   Backward backward_;
-  std::unique_ptr<LaneDescent> lanes_;  ///< holds u, s and z during `advance`, where it can
+  std::unique_ptr<LaneDescent> lanes_;  ///< holds u, s and z from step to step, where it can
   bool loss_known_ = true;              ///< forward_.loss is that of this step
   long step_ = 0;
 };

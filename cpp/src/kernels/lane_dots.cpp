@@ -11,7 +11,6 @@ namespace mpsharp {
 namespace {
 
 constexpr std::size_t lanes = LaneVector::lanes;
-constexpr std::size_t piece_groups = 16;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
 
 std::size_t limbs_of(const Grid& grid) { return static_cast<std::size_t>(grid.width() + 51) / 52; }
@@ -69,12 +68,14 @@ bool ExactLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
     workspace.excess.reserve(most * lanes);
     workspace.totals.assign(n_a + n_b + 2, 0);
   }
+  const std::size_t pieces = worthwhile_pieces(b.groups(), n_a * n_b);
+  const std::size_t piece_groups = (b.groups() + pieces - 1) / pieces;
   const auto work = [&](std::size_t piece, unsigned worker) {
-    const std::size_t first = piece * piece_groups;
+    const std::size_t first = std::min(piece * piece_groups, b.groups());
     accumulate(workspaces_[worker], a, a_grid, b, b_grid, first,
                std::min(first + piece_groups, b.groups()), kernels);
   };
-  pool.run((b.groups() + piece_groups - 1) / piece_groups, work, poll);
+  pool.run(pieces, work, poll);
   round_to(out, a, a_grid, b, b_grid);
   return true;
 }

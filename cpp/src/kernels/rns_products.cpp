@@ -173,7 +173,7 @@ bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, st
   const Packed& packed = packed_rows(rows, is_split, size, poll);
   const std::size_t stride = round_up(x_size, lanes);
   convert(read, limbs52(grid), basis, stride, poll);
-  if (is_split) find_starts(basis, stride);
+  if (is_split) find_starts(basis, stride, poll);
 
   const std::size_t piece_size = !transposed ? lanes
                                  : is_split  ? RnsKernels::split_max_width
@@ -183,10 +183,13 @@ bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, st
     workspace.gathered.reserve(size * lanes);
     workspace.limbs.reserve((basis.n_limbs + 1) * lanes);
   }
+  // Pieces of nearly equal size, so that threads end together.
+  const std::size_t groups = (out_size + lanes - 1) / lanes;
+  const std::size_t pieces = (out_size + piece_size - 1) / piece_size;
   const auto work = [&](std::size_t piece, unsigned worker) {
     Workspace& workspace = workspaces_[worker];
-    const std::size_t first = piece * piece_size;
-    const std::size_t count = std::min(piece_size, out_size - first);
+    const std::size_t first = piece * groups / pieces * lanes;
+    const std::size_t count = std::min((piece + 1) * groups / pieces * lanes, out_size) - first;
     if (is_split) {
       split_piece(workspace.residues.data(), piece_size, packed, first, count, transposed, basis,
                   stride);
@@ -219,7 +222,7 @@ bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, st
             {workspace.limbs.data(), basis.n_limbs + 1, grid_.low + grid.low}, worker);
     }
   };
-  pool_.run((out_size + piece_size - 1) / piece_size, work, poll);
+  pool_.run(pieces, work, poll);
   return true;
 }
 
@@ -332,16 +335,19 @@ const RnsProducts::Packed& RnsProducts::packed_rows(const RowChoice& rows, bool 
   return packed;
 }
 
-void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride) const {
+void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride,
+                              const Poll& poll) const {
   start_.resize(basis.size);
   const std::uint64_t width = grid_.width();
-  for (std::size_t q = 0; q < basis.size; ++q) {
+  const std::size_t block = std::size_t{1} << (63 - kernels_.prime_bits);  // sums stay below 2^64
+  const auto work = [&](std::size_t q, unsigned /*worker*/) {
     const std::uint64_t p = kernels_.prime_span() - basis.c[q];
     const std::uint64_t* residues = vector_.data() + q * stride;
     Wide sum = 0;
-    for (std::size_t begin = 0; begin < stride; begin += lanes) {
-      std::uint64_t part = 0;  // of residues up to 2^60
-      for (std::size_t j = begin; j < begin + lanes; ++j) part += residues[j];
+    for (std::size_t begin = 0; begin < stride; begin += block) {
+      std::uint64_t part = 0;
+      const std::size_t end = std::min(stride, begin + block);
+      for (std::size_t j = begin; j < end; ++j) part += residues[j];
       sum += part;
     }
     // The primes hold more bits than the matrix is wide, so there is a weight for each of its
@@ -350,7 +356,8 @@ void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride) c
                        << (width % 52);
     const auto back = static_cast<std::uint64_t>((sum % p) * (shift % p) % p);
     start_[q] = back == 0 ? 0 : p - back;
-  }
+  };
+  pool_.run(basis.size, work, poll);
 }
 
 void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
@@ -386,8 +393,9 @@ void RnsProducts::convert(Read read, std::size_t n_limbs, const RnsBasis::View& 
                           std::size_t stride, const Poll& poll) const {
   vector_.reserve(basis.size * stride);
   for (Workspace& workspace : workspaces_) workspace.limbs.reserve((n_limbs + 2) * lanes);
-  constexpr std::size_t piece_groups = 8;
   const std::size_t groups = stride / lanes;
+  const std::size_t pieces = worthwhile_pieces(groups, n_limbs * basis.size);
+  const std::size_t piece_groups = (groups + pieces - 1) / pieces;
   const auto work = [&](std::size_t piece, unsigned worker) {
     std::uint64_t* limbs = workspaces_[worker].limbs.data();
     const std::size_t end = std::min(groups, (piece + 1) * piece_groups);
@@ -397,7 +405,7 @@ void RnsProducts::convert(Read read, std::size_t n_limbs, const RnsBasis::View& 
                         n_limbs, negative);
     }
   };
-  pool_.run((groups + piece_groups - 1) / piece_groups, work, poll);
+  pool_.run(pieces, work, poll);
 }
 
 }  // namespace mpsharp

@@ -103,7 +103,7 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
   const Packed& packed_rows(const RowChoice& rows, bool is_split, std::size_t primes,
                             const Poll& poll) const;
   /// start_[q] <- -2^width sum of x mod p_q: takes back what makes the two-word form positive.
-  void find_starts(const RnsBasis::View& basis, std::size_t stride) const;
+  void find_starts(const RnsBasis::View& basis, std::size_t stride, const Poll& poll) const;
   /// Residues of the vector, [prime][stride]; zeros beyond its end.
   void convert(Read read, std::size_t n_limbs, const RnsBasis::View& basis, std::size_t stride,
                const Poll& poll) const;

@@ -42,13 +42,35 @@ ThreadPool::ThreadPool(unsigned threads) : threads_(std::max(1U, threads)) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    ++generation_;
-  }
-  wake_.notify_all();
+  stopping_ = true;
+  wake();
   for (std::thread& helper : helpers_) helper.join();
+}
+
+// A thread that goes to sleep says so, then looks again; one that has something to tell does it,
+// then looks whether anybody sleeps. In the one order of all these operations one of the two sees
+// the other.
+
+void ThreadPool::wake() {
+  ++generation_;
+  if (sleepers_ == 0) return;
+  const std::lock_guard lock(mutex_);  // not between another's last look and its sleep
+  wake_.notify_all();
+}
+
+bool ThreadPool::enter() noexcept {
+  unsigned state = state_;
+  while ((state & open) != 0) {
+    if (state_.compare_exchange_weak(state, state + 1)) return true;
+  }
+  return false;
+}
+
+void ThreadPool::leave() noexcept {
+  --state_;
+  if (!caller_sleeps_) return;
+  const std::lock_guard lock(mutex_);
+  done_.notify_one();
 }
 
 void ThreadPool::run(std::size_t pieces, FunctionRef<void(std::size_t, unsigned)> work,
@@ -61,23 +83,24 @@ void ThreadPool::run(std::size_t pieces, FunctionRef<void(std::size_t, unsigned)
     return;
   }
   const std::lock_guard only_one(run_mutex_);
-  {
-    const std::lock_guard lock(mutex_);
-    work_ = &work;
-    pieces_ = pieces;
-    error_ = nullptr;
-    next_ = 0;
-    busy_ = static_cast<unsigned>(helpers_.size());
-    ++generation_;
-  }
-  wake_.notify_all();
+  work_ = &work;
+  pieces_ = pieces;
+  next_ = 0;
+  state_ = open;
+  wake();
   take_pieces(0, &poll);
-  if (!spin_until([this] { return busy_ == 0; })) {
+  state_ &= ~open;
+  const auto all_out = [this] { return state_ == 0; };
+  if (!spin_until(all_out)) {
     std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return busy_ == 0; });
+    caller_sleeps_ = true;
+    done_.wait(lock, all_out);
+    caller_sleeps_ = false;
   }
-  const std::lock_guard lock(mutex_);
-  if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+  if (failed_) {
+    failed_ = false;
+    std::rethrow_exception(std::exchange(error_, nullptr));
+  }
 }
 
 void ThreadPool::take_pieces(unsigned worker, const Poll* poll) noexcept {
@@ -88,8 +111,7 @@ void ThreadPool::take_pieces(unsigned worker, const Poll* poll) noexcept {
     }
   } catch (...) {
     next_ = pieces_;  // no new pieces
-    const std::lock_guard lock(mutex_);
-    if (error_ == nullptr) error_ = std::current_exception();
+    if (!failed_.exchange(true)) error_ = std::current_exception();
   }
 }
 
@@ -97,21 +119,19 @@ void ThreadPool::help(unsigned worker) {
   {
     const MpfrScope scope;
     std::size_t seen = 0;
+    const auto called = [this, &seen] { return generation_ != seen; };
     while (true) {
-      if (!spin_until([this, seen] { return generation_ != seen; })) {
+      if (!spin_until(called)) {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this, seen] { return generation_ != seen; });
+        ++sleepers_;
+        wake_.wait(lock, called);
+        --sleepers_;
       }
-      {
-        const std::lock_guard lock(mutex_);
-        seen = generation_;
-        if (stopping_) break;
-      }
+      seen = generation_;
+      if (stopping_) break;
+      if (!enter()) continue;
       take_pieces(worker, nullptr);
-      if (--busy_ == 0) {
-        const std::lock_guard lock(mutex_);
-        done_.notify_one();
-      }
+      leave();
     }
   }
   mpfr_free_cache2(MPFR_FREE_LOCAL_CACHE);
