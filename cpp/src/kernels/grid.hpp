@@ -25,6 +25,10 @@ struct Grid {
   [[nodiscard]] std::uint64_t width() const noexcept {
     return empty ? 0 : static_cast<std::uint64_t>(high - low);
   }
+  /// Limbs of 52 bits for it, at least 1.
+  [[nodiscard]] std::size_t limbs() const noexcept {
+    return width() == 0 ? 1 : static_cast<std::size_t>((width() + 51) / 52);
+  }
 };
 
 /// The exponent of the lowest set bit of a regular number: x is an odd multiple of 2^lowest_bit(x).

@@ -13,8 +13,6 @@ namespace {
 constexpr std::size_t lanes = LaneVector::lanes;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
 
-std::size_t limbs_of(const Grid& grid) { return static_cast<std::size_t>(grid.width() + 51) / 52; }
-
 /// Whether every product is -0.
 bool all_negative_zeros(const LaneVector& a, const LaneVector& b) {
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -56,8 +54,8 @@ bool ExactLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
   const Grid a_grid = a.grid(kernels);
   const Grid b_grid = b.grid(kernels);
   if (!a_grid.finite || !b_grid.finite || a_grid.empty || b_grid.empty) return false;
-  const std::size_t n_a = limbs_of(a_grid);
-  const std::size_t n_b = limbs_of(b_grid);
+  const std::size_t n_a = a_grid.limbs();
+  const std::size_t n_b = b_grid.limbs();
   // Beyond, numbers of odd magnitude make all the others slow.
   if (std::max(n_a, n_b) > 4 * b.limbs() + 24) return false;
   for (Workspace& workspace : workspaces_) {
@@ -104,8 +102,8 @@ bool ExactLaneDots::run_upper(mpfr_ptr out, const LaneVector& a, const LaneVecto
 void ExactLaneDots::accumulate(Workspace& workspace, const LaneVector& a, const Grid& a_grid,
                                const LaneVector& b, const Grid& b_grid, std::size_t first,
                                std::size_t last, const LaneKernels& kernels) {
-  const std::size_t n_a = limbs_of(a_grid);
-  const std::size_t n_b = limbs_of(b_grid);
+  const std::size_t n_a = a_grid.limbs();
+  const std::size_t n_b = b_grid.limbs();
   // A column grows by less than 2^53 min(n_a, n_b) per group and has room for 2^64.
   const std::size_t most_groups = ((std::size_t{1} << 11) - 1) / std::min(n_a, n_b);
   std::fill_n(workspace.columns.data(), (n_a + n_b) * lanes, 0);

@@ -20,29 +20,11 @@ std::size_t round_up(std::size_t n, std::size_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
-std::size_t limbs52(const Grid& grid) {
-  return std::max<std::size_t>(1, static_cast<std::size_t>((grid.width() + 51) / 52));
-}
-
 /// The most primes worth using: four times what numbers of one magnitude would need, and a little.
 /// Beyond, a few entries of odd magnitude would make all the others slow and large.
 std::size_t prime_limit(Bits a, Bits b, unsigned prime_bits) {
   const auto bits = static_cast<std::size_t>(a.value() + b.value());
   return std::min(RnsBasis::limit, 48 + 4 * bits / prime_bits);
-}
-
-/// Splits up to eight numbers into limbs[8 l + i]; returns their signs as bits.
-unsigned split(std::uint64_t* limbs, std::size_t n_limbs, ConstSpan numbers, std::int64_t low) {
-  unsigned negative = 0;
-  for (std::size_t i = 0; i < lanes; ++i) {
-    if (i < numbers.size()) {
-      split52(limbs + i, lanes, n_limbs, &numbers[i], low);
-      if (mpfr_signbit(&numbers[i]) && !mpfr_zero_p(&numbers[i])) negative |= 1U << i;
-    } else {
-      for (std::size_t l = 0; l < n_limbs; ++l) limbs[lanes * l + i] = 0;
-    }
-  }
-  return negative;
 }
 
 }  // namespace
@@ -51,9 +33,7 @@ RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels&
                          unsigned threads)
     : DenseProducts(std::move(matrix), Arithmetic::exact),
       kernels_(kernels),
-      grid_(grid_of(matrix_->entries())),
-      padded_rows_(round_up(matrix_->rows(), lanes)),
-      stride_(round_up(matrix_->columns(), lanes)),
+      entries_(*matrix_, kernels),
       pool_(threads),
       workspaces_(pool_.threads()),
       dots_(pool_.threads()) {}
@@ -88,8 +68,8 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const R
   const Grid grid = grid_of(x);
   const auto read = [&](std::uint64_t* limbs, std::size_t n_limbs, std::size_t group) {
     const std::size_t first = group * lanes;
-    return split(limbs, n_limbs, x.span().subspan(first, std::min(lanes, x.size() - first)),
-                 grid.low);
+    return split_numbers(limbs, n_limbs, x.span().subspan(first, std::min(lanes, x.size() - first)),
+                         grid.low);
   };
   const auto write = [&](std::size_t group, const Sum& sum, unsigned worker) {
     const std::size_t first = group * lanes;
@@ -162,17 +142,17 @@ bool RnsProducts::is_negative_zero(std::size_t output, const LaneVector& x, bool
 bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, std::size_t out_size,
                            bool transposed, const RowChoice& rows, Read read, Write write,
                            const Poll& poll) const {
-  if (!grid.finite || !grid_.finite || grid.empty || grid_.empty) return false;
+  const Grid& matrix_grid = entries_.grid();
+  if (!grid.finite || !matrix_grid.finite || grid.empty || matrix_grid.empty) return false;
   // |sum of n products| < n 2^(widths) <= 2^bits.
-  const std::uint64_t bits = grid_.width() + grid.width() + std::bit_width(x_size);
+  const std::uint64_t bits = matrix_grid.width() + grid.width() + std::bit_width(x_size);
   const std::size_t size = RnsBasis::size_for(bits, kernels_.prime_bits);
   if (size > prime_limit(matrix_->bits(), x_bits, kernels_.prime_bits)) return false;
   const RnsBasis::View basis = RnsBasis::of_size(size, kernels_.prime_bits).view();
-  const bool is_split = split_matrix(basis, poll);
-  if (!is_split) extend(basis, poll);
-  const Packed& packed = packed_rows(rows, is_split, size, poll);
+  const bool is_split = entries_.prepare(basis, pool_, poll);
+  const RnsMatrix::Packed& packed = entries_.rows(rows, is_split, size, pool_, poll);
   const std::size_t stride = round_up(x_size, lanes);
-  convert(read, limbs52(grid), basis, stride, poll);
+  convert(read, grid.limbs(), basis, stride, poll);
   if (is_split) find_starts(basis, stride, poll);
 
   const std::size_t piece_size = !transposed ? lanes
@@ -199,11 +179,13 @@ bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, st
         const std::uint64_t* entries = packed.residues[q].data();
         const std::uint64_t* right = vector_.data() + q * stride;
         if (transposed) {
-          kernels_.columns(to, entries + first * kernels_.tile_rows, stride_ * kernels_.tile_rows,
-                           round_up(count, lanes), right, stride, basis.c[q]);
+          kernels_.columns(to, entries + first * kernels_.tile_rows,
+                           entries_.stride() * kernels_.tile_rows, round_up(count, lanes), right,
+                           stride, basis.c[q]);
         } else {
           for (std::size_t i = 0; i < count; i += kernels_.tile_rows) {
-            kernels_.rows(to + i, entries + (first + i) * stride_, right, stride, basis.c[q]);
+            kernels_.rows(to + i, entries + (first + i) * entries_.stride(), right, stride,
+                          basis.c[q]);
           }
         }
       }
@@ -219,32 +201,33 @@ bool RnsProducts::multiply(const Grid& grid, std::size_t x_size, Bits x_bits, st
       }
       kernels_.reconstruct(workspace.limbs.data(), basis, residues);
       write((first + start) / lanes,
-            {workspace.limbs.data(), basis.n_limbs + 1, grid_.low + grid.low}, worker);
+            {workspace.limbs.data(), basis.n_limbs + 1, matrix_grid.low + grid.low}, worker);
     }
   };
   pool_.run(pieces, work, poll);
   return true;
 }
 
-void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride, const Packed& packed,
-                              std::size_t first, std::size_t count, bool transposed,
-                              const RnsBasis::View& basis, std::size_t stride) const {
+void RnsProducts::split_piece(std::uint64_t* out, std::size_t out_stride,
+                              const RnsMatrix::Packed& packed, std::size_t first, std::size_t count,
+                              bool transposed, const RnsBasis::View& basis,
+                              std::size_t stride) const {
   const std::size_t tile_rows = kernels_.split_tile_rows;
-  const std::size_t row_stride = stride_ * tile_rows * (has_high() ? 2 : 1);
+  const std::size_t row_stride = entries_.stride() * tile_rows * (entries_.has_high() ? 2 : 1);
   for (std::size_t q = 0; q < basis.size; q += RnsKernels::split_primes) {
     const RnsKernels::Primes primes{std::min(RnsKernels::split_primes, basis.size - q), basis.c + q,
                                     start_.data() + q};
     const std::uint64_t* right = vector_.data() + q * stride;
     if (transposed) {
-      const RnsKernels::Split entries{packed.split.data() + first * (row_stride / stride_),
-                                      has_high()};
+      const RnsKernels::Split entries{
+          packed.split.data() + first * (row_stride / entries_.stride()), entries_.has_high()};
       kernels_.split_columns(out + q * out_stride, out_stride, entries, row_stride,
                              round_up(count, lanes), right, stride, stride, primes);
       continue;
     }
     for (std::size_t i = 0; i < count; i += tile_rows) {
       const RnsKernels::Split entries{packed.split.data() + (first + i) / tile_rows * row_stride,
-                                      has_high()};
+                                      entries_.has_high()};
       kernels_.split_rows(out + q * lanes + i, entries, right, stride, stride, primes);
     }
   }
@@ -265,80 +248,10 @@ void RnsProducts::scalar_product(Vector& out, const Vector& x, bool transposed,
   pool_.run(out.size(), work, poll);
 }
 
-bool RnsProducts::split_matrix(const RnsBasis::View& basis, const Poll& poll) const {
-  // With primes below 2^k an integer in [0, 2^(width + 1)) has high < 2^(width + 1 - k), so
-  // low + c high < 2^(k + 1) if c 2^(width + 1 - k) <= 2^k. The last c is the largest.
-  const std::uint64_t width = grid_.width();
-  if (padded_rows_ * stride_ * basis.size <= kernels_.max_stored_words) return false;
-  const auto c_bits = static_cast<std::uint64_t>(std::bit_width(basis.c[basis.size - 1]));
-  if (width > 104 || width + c_bits + 1 > 2 * kernels_.prime_bits) return false;
-  if (all_.split.size() != 0) return true;
-  const std::size_t tile_rows = kernels_.split_tile_rows;
-  const std::size_t parts = has_high() ? 2 : 1;
-  AlignedWords split(padded_rows_ * stride_ * parts);
-  const auto work = [&](std::size_t row, unsigned /*worker*/) {
-    for (std::size_t j = 0; j < columns(); ++j) {
-      mpfr_srcptr entry = (*matrix_)(row, j);
-      std::uint64_t limbs[2];
-      split52(limbs, 1, 2, entry, grid_.low);
-      const Wide magnitude = static_cast<Wide>(limbs[1]) << 52 | limbs[0];
-      const Wide shift = static_cast<Wide>(1) << width;
-      const Wide value = mpfr_signbit(entry) != 0 ? shift - magnitude : shift + magnitude;
-      std::uint64_t* to = split.data() + row / tile_rows * tile_rows * stride_ * parts +
-                          j / lanes * tile_rows * lanes * parts + row % tile_rows * lanes +
-                          j % lanes;
-      to[0] = static_cast<std::uint64_t>(value) & (kernels_.prime_span() - 1);
-      if (parts == 2)
-        to[tile_rows * lanes] = static_cast<std::uint64_t>(value >> kernels_.prime_bits);
-    }
-  };
-  pool_.run(rows(), work, poll);
-  all_.split = std::move(split);
-  return true;
-}
-
-const RnsProducts::Packed& RnsProducts::packed_rows(const RowChoice& rows, bool is_split,
-                                                    std::size_t primes, const Poll& poll) const {
-  if (rows.all()) return all_;
-  if (!rows.same_as(batch_.rows)) {
-    batch_.has_split = false;
-    batch_.primes = 0;
-    batch_.rows = rows.indices();
-  }
-  const std::size_t padded = round_up(rows.size(), lanes);
-  Packed& packed = batch_.packed;
-  const std::size_t first = is_split ? 0 : batch_.primes;
-  const std::size_t last = is_split ? 1 : primes;
-  if (is_split ? batch_.has_split : first >= last) return packed;
-  const TileLayout layout{is_split ? kernels_.split_tile_rows : kernels_.tile_rows,
-                          is_split && has_high() ? 2U : 1U, stride_};
-  if (!is_split && packed.residues.size() < last) packed.residues.resize(last);
-  const auto words = [is_split](auto& of, std::size_t q) -> auto& {
-    return is_split ? of.split : of.residues[q];
-  };
-  for (std::size_t q = first; q < last; ++q) {
-    words(packed, q).reserve(padded * stride_ * layout.parts);
-  }
-  const auto work = [&](std::size_t row, unsigned /*worker*/) {
-    for (std::size_t q = first; q < last; ++q) {
-      const bool there = row < rows.size();
-      copy_packed_row(words(packed, q).data(), row, there ? words(all_, q).data() : nullptr,
-                      there ? rows[row] : 0, layout);
-    }
-  };
-  pool_.run(padded, work, poll);
-  if (is_split) {
-    batch_.has_split = true;
-  } else {
-    batch_.primes = last;
-  }
-  return packed;
-}
-
 void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride,
                               const Poll& poll) const {
   start_.resize(basis.size);
-  const std::uint64_t width = grid_.width();
+  const std::uint64_t width = entries_.grid().width();
   const std::size_t block = std::size_t{1} << (63 - kernels_.prime_bits);  // sums stay below 2^64
   const auto work = [&](std::size_t q, unsigned /*worker*/) {
     const std::uint64_t p = kernels_.prime_span() - basis.c[q];
@@ -358,35 +271,6 @@ void RnsProducts::find_starts(const RnsBasis::View& basis, std::size_t stride,
     start_[q] = back == 0 ? 0 : p - back;
   };
   pool_.run(basis.size, work, poll);
-}
-
-void RnsProducts::extend(const RnsBasis::View& basis, const Poll& poll) const {
-  const std::size_t first = all_.residues.size();
-  if (first >= basis.size) return;
-  std::vector<AlignedWords> added;
-  for (std::size_t q = first; q < basis.size; ++q) added.emplace_back(padded_rows_ * stride_);
-  const std::size_t n_limbs = limbs52(grid_);
-  const auto place = [this](std::size_t i, std::size_t j) {
-    const std::size_t tile_rows = kernels_.tile_rows;
-    return i / tile_rows * tile_rows * stride_ + j * tile_rows + i % tile_rows * lanes;
-  };
-  const auto work = [&](std::size_t row, unsigned worker) {
-    Workspace& workspace = workspaces_[worker];
-    workspace.limbs.reserve(n_limbs * lanes);
-    workspace.gathered.reserve((basis.size - first) * lanes);
-    const ConstSpan numbers = matrix_->row(row);
-    for (std::size_t j = 0; j < columns(); j += lanes) {
-      const unsigned negative =
-          split(workspace.limbs.data(), n_limbs, numbers.subspan(j, std::min(lanes, columns() - j)),
-                grid_.low);
-      for (std::size_t q = first; q < basis.size; ++q) {
-        kernels_.residues(added[q - first].data() + place(row, j), 0, basis, q, q + 1,
-                          workspace.limbs.data(), n_limbs, negative);
-      }
-    }
-  };
-  pool_.run(rows(), work, poll);
-  for (AlignedWords& words : added) all_.residues.push_back(std::move(words));
 }
 
 void RnsProducts::convert(Read read, std::size_t n_limbs, const RnsBasis::View& basis,

@@ -11,6 +11,7 @@
 #include "lane_dots.hpp"
 #include "lane_products.hpp"
 #include "rns_kernels.hpp"
+#include "rns_matrix.hpp"
 #include "row_choice.hpp"
 #include "thread_pool.hpp"
 
@@ -20,16 +21,7 @@ namespace mpsharp {
 ///
 /// Matrix and vector are put on integer grids that hold every bit of every entry, so a dot product
 /// is an integer of known size, which its residues modulo enough primes determine; it is rebuilt
-/// and rounded once.
-///
-/// A matrix whose grid is narrow (float64 data: some 75 bits) is kept as one or two words per
-/// entry, from which a kernel gets each residue with one instruction, so it is read from memory
-/// once for many primes. Of a wider one all residues are stored, for as many primes as calls have
-/// needed. Either is made at the first call, lives as long as the object and serves apply (vector
-/// lanes along the sum) and apply_transposed (lanes along the columns) in one copy.
-///
-/// For products with some rows these are copied, as words, to a matrix of their own, which is kept
-/// for the next call: the transposed product of a batch mostly follows the direct one.
+/// and rounded once. How the matrix is kept is said at RnsMatrix.
 ///
 /// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
 /// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
@@ -70,19 +62,6 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
   /// Takes eight outputs, or the last ones.
   using Write = FunctionRef<void(std::size_t group, const Sum& sum, unsigned worker)>;
 
-  /// A matrix, or some of its rows, as the kernels read it.
-  struct Packed {
-    AlignedWords split;  ///< the integers + 2^width in two words each, in tiles; empty at first
-    std::vector<AlignedWords> residues;  ///< per prime: residues of the entries, in tiles
-  };
-
-  struct Batch {
-    std::vector<std::size_t> rows;
-    bool has_split = false;  ///< whether `packed` holds these rows in the two-word form
-    std::size_t primes = 0;  ///< for how many primes it holds their residues
-    Packed packed;
-  };
-
   void product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
                const Poll& poll) const;
   void scalar_product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
@@ -95,38 +74,25 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
   /// Whether every product of this output is -0.
   [[nodiscard]] bool is_negative_zero(std::size_t output, const LaneVector& x,
                                       bool transposed) const;
-  /// Makes sure that the matrix has residues for `size` primes.
-  void extend(const RnsBasis::View& basis, const Poll& poll) const;
-  /// True if the two-word form serves for these primes; makes it.
-  bool split_matrix(const RnsBasis::View& basis, const Poll& poll) const;
-  /// The chosen rows of the matrix, in the form for these primes; all rows have that form already.
-  const Packed& packed_rows(const RowChoice& rows, bool is_split, std::size_t primes,
-                            const Poll& poll) const;
   /// start_[q] <- -2^width sum of x mod p_q: takes back what makes the two-word form positive.
   void find_starts(const RnsBasis::View& basis, std::size_t stride, const Poll& poll) const;
   /// Residues of the vector, [prime][stride]; zeros beyond its end.
   void convert(Read read, std::size_t n_limbs, const RnsBasis::View& basis, std::size_t stride,
                const Poll& poll) const;
   /// The residues of `count` outputs from `first` on, [prime][out_stride], by the two-word form.
-  void split_piece(std::uint64_t* out, std::size_t out_stride, const Packed& packed,
+  void split_piece(std::uint64_t* out, std::size_t out_stride, const RnsMatrix::Packed& packed,
                    std::size_t first, std::size_t count, bool transposed,
                    const RnsBasis::View& basis, std::size_t stride) const;
-  /// An integer + 2^width has up to width + 1 bits.
-  [[nodiscard]] bool has_high() const noexcept { return grid_.width() + 1 > kernels_.prime_bits; }
 
   const RnsKernels& kernels_;
-  Grid grid_;
-  std::size_t padded_rows_;
-  std::size_t stride_;  ///< columns, padded to whole vectors of words
 
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
+  mutable RnsMatrix entries_;
   mutable ThreadPool pool_;
   mutable std::vector<Workspace> workspaces_;  ///< one per thread
   mutable ExactLaneDots dots_;
   mutable AlignedWords vector_;               ///< residues of x
   mutable std::vector<std::uint64_t> start_;  ///< per prime
-  mutable Packed all_;
-  mutable Batch batch_;  ///< of the last product with some rows
 };
 
 }  // namespace mpsharp
