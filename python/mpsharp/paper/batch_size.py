@@ -12,6 +12,7 @@ import numpy as np
 
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_csv
+from mpsharp.paper.kept import kept
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN
 from mpsharp.paper.stochastic import (
     CHOICES,
@@ -77,6 +78,7 @@ class BatchSize:
             seed=seed,
             progress=progress,
             report=lambda text: report(f"{name} {text}"),
+            make_run=kept(folder, name),
         )
         for end in (".png", ".pdf"):
             save_figure(plot(made), folder / f"{name}{end}")

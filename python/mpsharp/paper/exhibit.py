@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from mpsharp.output import writable_folder
 from mpsharp.paper.files import sha256, write_manifest
+from mpsharp.paper.kept import forget
 from mpsharp.paper.origin import origin
 
 
@@ -109,6 +110,7 @@ class Exhibit:
             "seconds": time.perf_counter() - started,
         }
         write_manifest(folder, manifest)
+        forget(folder, self.name)
         return manifest
 
     def describe(self) -> dict[str, Any]:

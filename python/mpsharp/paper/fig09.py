@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpsharp.paper.files import write_csv
+from mpsharp.paper.kept import kept
 from mpsharp.paper.stochastic import CHOICES, Line, draw, finish, lines, panels, points, settings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def make(
         seed=seed,
         progress=progress,
         report=lambda text: report(f"{NAME} {text}"),
+        make_run=kept(folder, NAME),
     )
     for end in (".png", ".pdf"):
         save_figure(plot(made), folder / f"{NAME}{end}")

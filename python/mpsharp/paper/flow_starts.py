@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mpsharp import datasets, initialization, problems
 from mpsharp.optimizers import GradientFlow
+from mpsharp.paper.kept import MakeRun
 from mpsharp.paper.sources import possible
 from mpsharp.paper.starts import arrow_sharpness
 from mpsharp.theory import (
@@ -183,6 +184,7 @@ def lines(
     seed: int = 0,
     progress: bool | None = None,
     report: Callable[[str], None] = lambda line: None,
+    make_run: MakeRun = run,
 ) -> list[Line]:
     """Make every run, each until its loss is at most `STOP_LOSS`, or until `steps` are made.
 
@@ -195,6 +197,7 @@ def lines(
     starts : how many others the runs are compared with.
     steps : at most, of a run.
     seed, progress, report : as for `mpsharp.paper.exhibit.Make`.
+    make_run : makes a run, or finds it made (`mpsharp.paper.kept.keeping`).
 
     Raises
     ------
@@ -214,7 +217,7 @@ def lines(
             if subset is None:
                 subset = _subset(problem, alpha, beta, starts, np.random.default_rng([seed, n, 1]))
             imbalance = float(layer_imbalance(problem.X, problem.u, problem.v)[0])
-            result = run(
+            result = make_run(
                 problem,
                 format="float64",
                 arithmetic="numpy",

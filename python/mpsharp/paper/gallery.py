@@ -72,7 +72,7 @@ def make_all(
 
     One that was made before from the same options, code, versions and data, and whose files are unchanged, is
     kept. One that fails or crashes, or has no data, leaves a manifest that says so; the others go on. The
-    processes share the cores.
+    processes share the cores. Where one works at a time its runs show progress bars, on a terminal.
 
     Parameters
     ----------
@@ -95,7 +95,8 @@ def make_all(
     OutputError
         `out` cannot be written to; before anything is computed.
     KeyboardInterrupt
-        Ctrl-C: the processes are ended, and the page is written of what there is.
+        Ctrl-C: the processes are ended, and the page is written of what there is. Long runs of an unfinished
+        exhibit are kept beside it for the next call (`mpsharp.paper.kept`).
     """
     exhibits = load_registry(registry)
     wanted = list(exhibits) if list(names) == ["all"] else list(dict.fromkeys(names))
@@ -143,12 +144,13 @@ def _run(
 ) -> Generator[tuple[str, Outcome], None, None]:
     """Yield exhibits as they end. No pool: a process that crashes must take no other with it."""
     threads = max(1, available_cores() // max(1, min(at_once, len(queues))))
+    bars = None if min(at_once, len(queues)) == 1 else False
     live: dict[Connection, _Job] = {}
     try:
         while queues or live:
             while queues and len(live) < at_once:
                 name, *rest = queues.pop(0)
-                _start(live, name, rest, task, threads)
+                _start(live, name, rest, (*task, bars), threads)
             for receiver in connection.wait(list(live)):
                 assert isinstance(receiver, Connection)
                 job = live[receiver]
@@ -177,7 +179,7 @@ def _start(
     live: dict[Connection, _Job],
     name: str,
     rest: list[str],
-    task: tuple[str, Path, bool, int],
+    task: tuple[str, Path, bool, int, bool | None],
     threads: int,
 ) -> None:
     receiver, sender = get_context("spawn").Pipe(duplex=False)
@@ -188,13 +190,15 @@ def _start(
     live[receiver] = _Job(name, rest, process, time.perf_counter())
 
 
-def _work(sender: Connection, name: str, registry: str, folder: Path, full: bool, seed: int) -> None:
+def _work(
+    sender: Connection, name: str, registry: str, folder: Path, full: bool, seed: int, bars: bool | None
+) -> None:
     """Make one exhibit, in a process of its own; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         exhibit = load_registry(registry)[name]
         exhibit.produce(
-            folder, full=full, seed=seed, progress=False, report=lambda line: sender.send(("line", line))
+            folder, full=full, seed=seed, progress=bars, report=lambda line: sender.send(("line", line))
         )
     except DatasetError as error:
         sender.send(("skipped", f"{type(error).__name__}: {error}"))

@@ -12,6 +12,7 @@ import numpy as np
 
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_csv
+from mpsharp.paper.kept import kept
 from mpsharp.paper.stochastic import (
     CHOICES,
     Float64Array,
@@ -129,6 +130,7 @@ def _make(
         seed=seed,
         progress=progress,
         report=lambda text: report(f"{term.name} {text}"),
+        make_run=kept(folder, term.name),
     )
     for end in (".png", ".pdf"):
         save_figure(plot(term, made), folder / f"{term.name}{end}")

@@ -16,6 +16,7 @@ from mpsharp.formats import FormatLike
 from mpsharp.optimizers import GradientFlow
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_csv
+from mpsharp.paper.kept import MakeRun, kept
 from mpsharp.paper.printed import SIZES
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN, drawn, possible
 from mpsharp.theory import Bounds, minimizer_sharpness, minimizer_sharpness_bounds
@@ -94,6 +95,7 @@ class SizeAndDepth:
             seed=seed,
             progress=progress,
             report=lambda text: report(f"{name} {text}"),
+            make_run=kept(folder, name),
         )
         for end in (".png", ".pdf"):
             save_figure(plot(made, SUBJECTS[self.dataset]), folder / f"{name}{end}")
@@ -196,6 +198,7 @@ def lines(
     record_every: int | None = None,
     progress: bool | None = None,
     report: Callable[[str], None] = lambda line: None,
+    make_run: MakeRun = run,
 ) -> list[Line]:
     """Make every run, each until its loss is at most `stop_loss`.
 
@@ -208,6 +211,7 @@ def lines(
     format, stop_loss, steps : of the runs.
     record_every : of the runs; by default a tenth of the number of samples, as larger ones take more steps.
     progress, report : as for `mpsharp.paper.exhibit.Make`.
+    make_run : makes a run, or finds it made (`mpsharp.paper.kept.keeping`).
 
     Raises
     ------
@@ -225,7 +229,7 @@ def lines(
                 made.append(dataclasses.replace(twin, panel=panel))
                 continue
             problem = balanced(drawn(data, n, seed + subset, depth))
-            result = run(
+            result = make_run(
                 problem,
                 format=format,
                 arithmetic="numpy" if format == "float64" else "exact",

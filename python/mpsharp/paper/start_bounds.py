@@ -13,6 +13,7 @@ from mpsharp import plotting
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_csv
 from mpsharp.paper.flow_starts import STOP_LOSS, Expected, Line, Subset, lines
+from mpsharp.paper.kept import kept
 from mpsharp.paper.printed import PRINTED, SIZES
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN
 
@@ -80,6 +81,7 @@ class StartBounds:
             seed=seed,
             progress=progress,
             report=lambda text: report(f"{name} {text}"),
+            make_run=kept(folder, name),
         )
         for end in (".png", ".pdf"):
             plotting.save_figure(plot(made, SUBJECTS[self.dataset]), folder / f"{name}{end}")

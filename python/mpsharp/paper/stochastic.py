@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mpsharp import datasets, plotting
 from mpsharp.formats import FormatLike
 from mpsharp.optimizers import GD, SGD
+from mpsharp.paper.kept import MakeRun
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN, drawn, possible
 from mpsharp.theory import layer_imbalance, minimizer_sharpness
 from mpsharp.training import run
@@ -127,6 +128,7 @@ def lines(
     format: FormatLike = "float64",
     progress: bool | None = None,
     report: Callable[[str], None] = lambda line: None,
+    make_run: MakeRun = run,
 ) -> list[Line]:
     """Make every run.
 
@@ -137,6 +139,7 @@ def lines(
     seed : subset k is drawn with seed + k, and so are its start and batches.
     format : of the runs; float64 in NumPy's own sums by default.
     progress, report : as for `mpsharp.paper.exhibit.Make`.
+    make_run : makes a run, or finds it made (`mpsharp.paper.kept.keeping`).
 
     Raises
     ------
@@ -159,7 +162,7 @@ def lines(
                 step_size = 2 * fraction / limit
                 every = max(1, round(chosen.flow_time / step_size / chosen.records))
                 full_batch = batch_size == n
-                result = run(
+                result = make_run(
                     problem,
                     format=format,
                     arithmetic="numpy" if format == "float64" else "exact",
@@ -171,7 +174,9 @@ def lines(
                     progress=progress,
                 )
                 made.append(Line(batch_size, fraction, subset, limit, result, chosen.dataset))
-        report(f"subset {subset + 1} of {chosen.subsets}: {len(batch_sizes) * len(chosen.fractions)} runs")
+            report(
+                f"subset {subset + 1} of {chosen.subsets}, {made[-1].method}: {len(chosen.fractions)} runs"
+            )
     return made
 
 
