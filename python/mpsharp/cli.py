@@ -108,12 +108,19 @@ def theory(*, data: DataOptions) -> None:
         print(f"{name:<24}{text:>16}  {MEANINGS[name]}")
 
 
+FULL = (
+    "The paper's sizes, where they take longer. On one core, in minutes: fig04, fig09, fig21 … fig26 6 each, "
+    "fig16 and fig20 10, fig18 20, fig12 and fig17 25, fig05 40, fig19 60, fig13 150. Ctrl-C keeps the long "
+    "runs of a figure for the next call."
+)
+
+
 @app.command()
 def paper(
     names: Annotated[list[str], typer.Argument(help="list, all, or names from the list: fig28 table02.")],
     out: OutOption = Path("mpsharp-paper"),
     seed: Annotated[int, typer.Option(help="Seed of data, starting points and batches.")] = 0,
-    full: Annotated[bool, typer.Option("--full", help="The paper's sizes, where they take longer.")] = False,
+    full: Annotated[bool, typer.Option("--full", help=FULL)] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes at a time; all cores by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Make also what was made before.")] = False,
 ) -> None:

@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -195,6 +196,10 @@ def _work(
 ) -> None:
     """Make one exhibit, in a process of its own; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if bars is not False:
+        from tqdm.auto import tqdm
+
+        tqdm.set_lock(threading.RLock())  # its own is a semaphore, of which ending this process would warn
     try:
         exhibit = load_registry(registry)[name]
         exhibit.produce(

@@ -114,7 +114,7 @@ class SizeAndDepth:
 FIGURES = (
     SizeAndDepth("fig05", CIFAR, (100, 300, 500), 300, 2.5),
     SizeAndDepth("fig13", SVHN, (50, 100, 150), 100, 2.0),
-    SizeAndDepth("fig17", SPEECH, (100, 200, 400), 300, 2.5),
+    SizeAndDepth("fig17", SPEECH, (100, 300, 400), 300, 2.5),
 )
 
 
@@ -194,7 +194,7 @@ def lines(
     seed: int = 0,
     format: FormatLike = "float64",
     stop_loss: float = 1e-13,
-    steps: int = 2_000_000,
+    steps: int = 4_000_000,
     record_every: int | None = None,
     progress: bool | None = None,
     report: Callable[[str], None] = lambda line: None,
