@@ -1,10 +1,8 @@
 #include "mpsharp/spectrum/gram.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "arrow_operator.hpp"
 #include "elementary.hpp"
@@ -13,6 +11,7 @@
 #include "mpsharp/kernels/matmul.hpp"
 #include "mpsharp/models/minimalist.hpp"
 #include "mpsharp/spectrum/arrow.hpp"
+#include "symmetric_eigenpairs.hpp"
 #include "top_eigenvalues.hpp"
 
 namespace mpsharp {
@@ -75,29 +74,15 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
       form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)},
       size_(coarse_bits),
       defect_(coarse_bits) {
-  auto a = std::make_shared<Matrix>(gram_matrix(data, rows_, bits, threads, poll));
-  form_ = tridiagonalize(*a, poll);
-  auto q = std::make_shared<Matrix>(std::move(form_.q));
-  form_.q = Matrix(0, 0, bits);
+  const Matrix a = gram_matrix(data, rows_, bits, threads, poll);
+  Eigenpairs pairs = symmetric_eigenpairs(a, threads, poll);
+  const auto q = std::make_shared<const Matrix>(std::move(pairs.vectors));
+  form_.t = {std::move(pairs.values), Vector(q->rows() - 1, bits)};
   q_ = make_products(q, Arithmetic::exact, threads);
-  measure_defect(*a, *q, threads, poll);
-  if (rank_ < order()) {
-    pairs_ = eigenpairs({form_.t, *q}, poll);
-    // Largest first, so that the first `rank` columns span the numerical row or column space.
-    std::vector<std::size_t> places(order());
-    std::iota(places.begin(), places.end(), std::size_t{0});
-    std::sort(places.begin(), places.end(), [this](std::size_t i, std::size_t j) {
-      return mpfr_greater_p(pairs_->values[i], pairs_->values[j]) != 0;
-    });
-    Eigenpairs sorted{Vector(order(), bits), Matrix(order(), order(), bits)};
-    for (std::size_t i = 0; i < order(); ++i) {
-      mpfr_set(sorted.values[i], pairs_->values[places[i]], MPFR_RNDN);
-      for (std::size_t row = 0; row < order(); ++row) {
-        mpfr_set(sorted.vectors(row, i), pairs_->vectors(row, places[i]), MPFR_RNDN);
-      }
-    }
-    pairs_ = std::move(sorted);
-    vectors_ = make_products(std::make_shared<Matrix>(pairs_->vectors), Arithmetic::exact, threads);
+  measure_defect(a, *q, threads, poll);
+  if (rank_ < order()) {  // the first `rank` columns span the numerical row or column space
+    pairs_ = Eigenpairs{form_.t.diagonal, *q};
+    vectors_ = make_products(q, Arithmetic::exact, threads);
   }
 }
 

@@ -1,14 +1,12 @@
 #include "mpsharp/spectrum/singular.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "gram_matrix.hpp"
 #include "mpsharp/error.hpp"
-#include "mpsharp/spectrum/tridiagonal.hpp"
+#include "symmetric_eigenpairs.hpp"
 
 namespace mpsharp {
 
@@ -30,21 +28,16 @@ SingularForm::SingularForm(std::shared_ptr<const MatrixProducts> X, const Matrix
                      std::to_string(rank));
   }
   const Eigenpairs pairs =
-      eigenpairs(tridiagonalize(gram_matrix(data, rows_, bits, threads, poll), poll), poll);
-  std::vector<std::size_t> places(k);
-  std::iota(places.begin(), places.end(), std::size_t{0});
-  std::sort(places.begin(), places.end(), [&pairs](std::size_t i, std::size_t j) {
-    return mpfr_greater_p(pairs.values[i], pairs.values[j]) != 0;
-  });
+      symmetric_eigenpairs(gram_matrix(data, rows_, bits, threads, poll), threads, poll);
   auto vectors = std::make_shared<Matrix>(k, rank, bits);
   for (std::size_t i = 0; i < rank; ++i) {
-    if (mpfr_sgn(pairs.values[places[i]]) <= 0) {
+    if (mpfr_sgn(pairs.values[i]) <= 0) {
       throw ShapeError("rank: expected at most the rank of X, which is below " +
                        std::to_string(rank));
     }
-    mpfr_sqrt(sigma_[i], pairs.values[places[i]], MPFR_RNDN);
+    mpfr_sqrt(sigma_[i], pairs.values[i], MPFR_RNDN);
     for (std::size_t row = 0; row < k; ++row) {
-      mpfr_set((*vectors)(row, i), pairs.vectors(row, places[i]), MPFR_RNDN);
+      mpfr_set((*vectors)(row, i), pairs.vectors(row, i), MPFR_RNDN);
     }
   }
   vectors_ = vectors;

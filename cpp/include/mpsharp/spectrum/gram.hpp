@@ -20,7 +20,8 @@ struct Observation {
 };
 
 /// The data matrix reduced once so that the Hessian's largest eigenvalue costs O(k) per evaluation,
-/// k = min(n, d): A = XX' (n <= d) or X'X (n > d), and its tridiagonal form A = Q T Q'.
+/// k = min(n, d): A = XX' (n <= d) or X'X (n > d), and its decomposition
+/// A = Q T Q', T diagonal, its entries falling.
 ///
 /// With t = 2 c s - y = z + c s the Hessian is n H = [[c^2 X'X, X't w'], [w t'X, G]]. In the
 /// variables (X'y, x) or (y, x) it is an Arrow. All of this is done at `bits`, which holds guard
