@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "kernels/diagonal_products.hpp"
+#include "kernels/grid.hpp"
 #include "kernels/paths.hpp"
 #include "mpsharp/steppers.hpp"
 #include "random_numbers.hpp"
@@ -35,6 +37,14 @@ struct Problem {
     return make_diagonal_products(*diagonal, arithmetic, path);
   }
 };
+
+/// Moves numbers to where exponents are too large for the kernels, or just not, or become so in a
+/// step.
+void move_far(Span numbers, Generator& generator) {
+  const long by = Grid::exponent_limit - between(generator, 0, 40);
+  const bool up = one_in(generator, 2);
+  for (__mpfr_struct& x : numbers) mpfr_mul_2si(&x, &x, up ? by : -by, MPFR_RNDN);
+}
 
 Problem random_problem(Generator& generator) {
   const Bits bits(random_bits(generator));
@@ -84,6 +94,13 @@ Problem random_problem(Generator& generator) {
   }
   const auto scale = static_cast<long>(std::min<std::int64_t>(style.spread, 400));
   mpfr_set_ui_2exp(problem.step_size, 1, -2 * scale - between(generator, -2, 12), MPFR_RNDN);
+  if (one_in(generator, 12)) {
+    const Span matrix = is_diagonal ? problem.diagonal->span() : X->entries().span();
+    for (const Span numbers : {matrix, problem.y.span(), problem.u.span(), problem.v.span()}) {
+      if (one_in(generator, 3)) move_far(numbers, generator);
+    }
+    if (one_in(generator, 3)) move_far({problem.step_size.get(), 1}, generator);
+  }
   return problem;
 }
 
@@ -97,6 +114,7 @@ Limits random_limits(Generator& generator, const Mpfr& loss) {
   Limits limits;
   if (!mpfr_number_p(loss)) return limits;
   if (one_in(generator, 4)) limits.ceiling = mpfr_get_d(loss, MPFR_RNDU);
+  if (one_in(generator, 4)) limits.ceiling = std::numeric_limits<double>::infinity();
   if (one_in(generator, 3)) {
     limits.stop_loss.emplace(loss);
     if (one_in(generator, 2)) {
