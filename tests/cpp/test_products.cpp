@@ -19,6 +19,7 @@
 
 #include "kernels/lane_products.hpp"
 #include "kernels/paths.hpp"
+#include "kernels/reference.hpp"
 #include "kernels/rns_products.hpp"
 #include "mpsharp/kernels/products.hpp"
 #include "random_numbers.hpp"
@@ -88,6 +89,46 @@ void check_lanes(Tally& tally, const MatrixProducts& products, const Vector& rig
     if (!lanes->dot(actual[0], square ? z : s, z, poll)) continue;
     dot(by_numbers[0], square ? left : other, left, products.arithmetic());
     compare(tally, by_numbers, actual, what + ", dot of lanes");
+  }
+}
+
+/// Dot products of lanes whose columns of products grow as fast as they can, and which cancel, so
+/// that their upper limbs do not decide. With limbs of 2^52 - 2^26 + 1 both halves of a product of
+/// limbs are nearly 2^52.
+void check_full_columns(Tally& tally) {
+  const Poll poll = [] {};
+  constexpr std::size_t n = 12000;
+  for (const long n_limbs : {1L, 2L, 5L, 20L}) {
+    const Bits bits(52 * n_limbs);
+    Vector a(n, bits);
+    Vector b(n, bits);
+    Mpfr limb((std::uint64_t{1} << 52) - (std::uint64_t{1} << 26) + 1, bits);
+    for (long l = 0; l < n_limbs; ++l) {
+      mpfr_add(a[0], a[0], limb, MPFR_RNDN);
+      mpfr_mul_2si(limb, limb, 52, MPFR_RNDN);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      mpfr_set(a[i], a[0], MPFR_RNDN);
+      mpfr_set(b[i], a[0], MPFR_RNDN);
+      if (i >= n / 2) mpfr_neg(b[i], b[i], MPFR_RNDN);
+    }
+    mpfr_nextabove(b[n - 1]);
+    const auto products =
+        make_products(std::make_shared<Matrix>(n, 1, bits), Arithmetic::exact, 1,
+                      can_run(KernelPath::ifma) ? KernelPath::ifma : KernelPath::portable);
+    const LaneProducts* lanes = products->lanes_form();
+    if (lanes == nullptr || lanes->lane_kernels(bits) == nullptr) return;
+    LaneVector left(n, bits);
+    LaneVector right(n, bits);
+    Vector actual(1, bits);
+    Vector expected(1, bits);
+    reference_exact_dot(expected[0], a.span().data(), 1, b.span().data(), 1, n);
+    if (!left.assign(a) || !right.assign(b) || !lanes->dot(actual[0], left, right, poll)) {
+      ++tally.mismatches;
+      std::printf("full columns of %ld limbs: not in lanes\n", n_limbs);
+      continue;
+    }
+    compare(tally, expected, actual, "full columns of " + std::to_string(n_limbs) + " limbs");
   }
 }
 
@@ -223,6 +264,7 @@ int main(int argc, char** argv) {
   const MpfrScope scope;
   const auto start = std::chrono::steady_clock::now();
   Tally tally;
+  check_full_columns(tally);
   for (std::uint64_t i = 0; i < cases; ++i) check_case(tally, seed + i);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -66,7 +66,9 @@ bool ExactLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
     workspace.excess.reserve(most * lanes);
     workspace.totals.assign(n_a + n_b + 2, 0);
   }
-  const std::size_t pieces = worthwhile_pieces(b.groups(), n_a * n_b);
+  // Two for each thread: what a piece has summed has to be collected.
+  const std::size_t pieces =
+      std::min<std::size_t>(worthwhile_pieces(b.groups(), n_a * n_b), 2 * pool.threads());
   const std::size_t piece_groups = (b.groups() + pieces - 1) / pieces;
   const auto work = [&](std::size_t piece, unsigned worker) {
     const std::size_t first = std::min(piece * piece_groups, b.groups());
