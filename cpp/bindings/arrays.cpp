@@ -121,6 +121,15 @@ void register_arrays(py::module_& m) {
           py::arg("bits"), py::arg("sign"), py::arg("kind"), py::arg("exponent"), py::arg("limbs"))
       .def("parts", &parts,
            "The tuple (bits, sign, kind, exponent, limbs) that makes an equal vector.")
+      .def_property_readonly(
+          "finite",
+          [](const Vector& x) {
+            for (std::size_t i = 0; i < x.size(); ++i) {
+              if (mpfr_number_p(x[i]) == 0) return false;
+            }
+            return true;
+          },
+          "Whether no entry is NaN or infinite.")
       .def("__len__", &Vector::size)
       .def_property_readonly("bits", [](const Vector& x) { return x.bits().value(); });
 

@@ -265,10 +265,9 @@ class ExactArray:
     def _trusted(cls, bits: int, *parts: NDArray[Any]) -> ExactArray:
         """Make an array of parts (sign, kind, exponent, limbs) that are known to fit, unchecked."""
         out = object.__new__(cls)
-        object.__setattr__(out, "bits", bits)
-        for name, array in zip(_FIELDS, parts, strict=True):
-            array.flags.writeable = False
-            object.__setattr__(out, name, array)
+        for array in parts:
+            array.setflags(write=False)
+        out.__dict__.update(zip(_FIELDS, parts, strict=True), bits=bits)
         return out
 
     def __repr__(self) -> str:

@@ -72,6 +72,8 @@ class MpfrRunner:
             lambda number: to_core(ExactArray.from_any([number], bits)),
             self._instruments.sharpness,
         )
+        # A protocol's isinstance costs more than reading a number: once a run, not once a record.
+        self._flow = self._run if isinstance(self._run, mpfr_steppers.Flow) else None
 
     @property
     def step(self) -> int:
@@ -93,8 +95,8 @@ class MpfrRunner:
         """Return what is recorded at the present step."""
         point = MpfrPoint(self._instruments, self._run.u, self._run.v, self._run.loss)
         records = evaluate(observables, point)
-        if isinstance(self._run, mpfr_steppers.Flow):
-            records["flow_time"] = ExactArray.from_float64(self._run.flow_time, 53)
+        if self._flow is not None:
+            records["flow_time"] = ExactArray.from_float64(self._flow.flow_time, 53)
         return records
 
     def parameters(self) -> tuple[ExactArray, ExactArray]:

@@ -182,7 +182,7 @@ class MpfrPoint:
     @cached_property
     def finite(self) -> bool:
         """Whether every parameter is finite."""
-        return all(bool((from_core(x).kind <= 1).all()) for x in (self._u, self._v))
+        return self._u.finite and self._v.finite
 
     @property
     def loss(self) -> ExactArray:
