@@ -40,5 +40,5 @@ def exhibit(name, group=""):
 
 EXHIBITS = {
     name: exhibit(name, "both" if name in ("one", "two") else "")
-    for name in ("one", "two", "fails", "crashes", "absent", "three", "hangs")
+    for name in ("one", "two", "fails", "crashes", "absent", "three", "hangs", "blocked")
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html.parser
 import json
 import os
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 
 import gallery_cases
+from mpsharp import cli
 from mpsharp.errors import ConfigurationError, OutputError, UnknownNameError
-from mpsharp.paper import gallery, index, origin, registry
+from mpsharp.paper import children, gallery, index, origin, registry
 
 CASES = "gallery_cases:EXHIBITS"
 
@@ -128,13 +130,16 @@ class Page(html.parser.HTMLParser):
 def test_the_page_shows_everything_and_needs_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     gallery_cases.EXHIBITS["one"].produce(tmp_path)
-    (tmp_path / "fig28_summary.csv").write_text("run,status,last\n64 bits,completed,0.123456789012\n")
+    (tmp_path / "fig28_summary.csv").write_text(
+        "run,status,observables,last,precision\n64 bits,completed,['loss'],0.123456789012,\n"
+    )
     (tmp_path / "fig28.png").write_bytes(b"")
     manifest = {
         "status": "made",
         "seconds": 12.0,
         "seed": 7,
         "files": {"fig28.png": "", "fig28_summary.csv": ""},
+        "trends": [{"trend": "rises with <bits>", "holding": 3, "mean_ratio": 1.23456789012}],
     }
     (tmp_path / "fig28.json").write_text(json.dumps(manifest))
     (tmp_path / "fig29.json").write_text(json.dumps({"status": "skipped", "reason": "no <cats>"}))
@@ -147,40 +152,114 @@ def test_the_page_shows_everything_and_needs_nothing(tmp_path, monkeypatch):
         assert exhibit.statement in page.text
     for text in ("Q<", "1.5(0.1)", "64 bits", "0.123457", "12 s", "seed 7", "skipped: no data", "no <cats>"):
         assert text in page.text
+    for text in ("rises with <bits>", "mean ratio", "1.23457"):
+        assert text in page.text
+    for text in ("['loss']", "precision\n"):  # what was recorded, and a column without entries
+        assert text not in page.text
     files = {name for name in page.references if not name.startswith("#")}
     assert files == {"one.txt", "one.json", "fig28.png", "fig28_summary.csv", "fig28.json"}
     assert all((tmp_path / name).exists() for name in files)
     assert all(f"#{exhibit.name}" in page.references for exhibit in exhibits)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
-def test_ctrl_c_ends_the_processes_and_keeps_what_there_is(tmp_path):
-    code = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from mpsharp.paper import gallery\n"
-        "if __name__ == '__main__':\n"
-        f"    gallery.make_all(['three', 'hangs'], {str(tmp_path)!r}, registry={CASES!r}, jobs=1)\n"
-    )
-    script = tmp_path / "script.py"
-    script.write_text(code)
-    tests = str(Path(gallery_cases.__file__).parent)
+# What a script of the user's does; SIGINT as in a terminal: background shells ignore it.
+SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from mpsharp.paper import gallery
+if __name__ == "__main__":
+    gallery.make_all(["three", "hangs"], {out!r}, registry={registry!r}, jobs=1)
+"""
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    """A process that makes two exhibits, of which the second has begun and will not end."""
+    (tmp_path / "script.py").write_text(SCRIPT.format(out=str(tmp_path), registry=CASES))
     running = subprocess.Popen(
-        [sys.executable, str(script)],
-        env={**os.environ, "PYTHONPATH": tests},
+        [sys.executable, str(tmp_path / "script.py")],
+        env={**os.environ, "PYTHONPATH": str(Path(gallery_cases.__file__).parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # a process group of its own, as a terminal gives it
     )
     deadline = time.monotonic() + 120
     while not (tmp_path / "hangs.log").exists():
         assert time.monotonic() < deadline
         assert running.poll() is None
         time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
-    out, errors = running.communicate(timeout=60)  # its child held the pipes open if it still ran
-    assert running.returncode != 0
-    assert "KeyboardInterrupt" in errors
+    yield running
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+    running.communicate()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_end_the_processes_and_keep_what_there_is(tmp_path, hanging, name):
+    number = getattr(signal, name)
+    if number == signal.SIGINT:
+        os.killpg(hanging.pid, number)  # Ctrl-C reaches every process; the first one sees to the others
+    else:
+        hanging.send_signal(number)
+    out, errors = hanging.communicate(timeout=60)  # its child, with ten minutes to go, holds the pipes open
+    if number == signal.SIGINT:
+        assert hanging.returncode not in (0, None)
+        assert "KeyboardInterrupt" in errors
+        assert errors.count("Traceback") == 1
+    else:
+        assert hanging.returncode == 128 + number
     assert "three: made" in out
-    assert (tmp_path / "index.html").exists()
+    page = (tmp_path / "index.html").read_text()
+    assert page.count('<p class="soft">not made</p>') == len(gallery_cases.EXHIBITS) - 1
     assert json.loads((tmp_path / "three.json").read_text())["status"] == "made"
     assert not (tmp_path / "hangs.json").exists()
+
+    again = make(["three"], tmp_path)[0]
+    assert again == {"three": "kept"}
+    assert times(tmp_path, "three") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
+def test_processes_end_with_one_that_is_killed(hanging):
+    hanging.kill()
+    hanging.communicate(timeout=60)  # ends when its child has closed the pipes
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        (["made", "kept", "skipped"], 0),
+        (["made", "failed", "skipped"], 1),
+        (["skipped", "skipped"], 3),
+    ],
+)
+def test_exit_status_of_the_command(monkeypatch, statuses, code):
+    outcomes = {f"fig{k}": gallery.Outcome(status) for k, status in enumerate(statuses)}
+    monkeypatch.setattr(gallery, "make_all", lambda names, out, **options: outcomes)
+    with pytest.raises(SystemExit) as ended:
+        cli.app(["paper", "all"])
+    assert ended.value.code == code
+
+
+def test_a_signal_that_somebody_handles_is_left_alone():
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    try:
+        with children.orderly_endings():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [signal.SIGTERM]
+    with pytest.raises(SystemExit) as ended, children.orderly_endings():
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before is signal.SIG_DFL
+
+
+def test_a_folder_that_fills_up_is_a_failure_that_says_so(tmp_path):
+    (tmp_path / "blocked.json").mkdir()  # so that the manifest cannot be written, whoever runs this
+    with pytest.raises(OutputError, match=r"cannot write .*blocked.json"):
+        make(["blocked", "one"], tmp_path, jobs=1)
+    assert (tmp_path / "index.html").exists()

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import gmpy2
 import numpy as np
+import psutil
 import pytest
 
 import mpsharp
+from mpsharp.errors import OutputError
 from mpsharp.paper import law, precision_law, precision_maps
 from mpsharp.paper.base import exhibit
 from mpsharp.paper.law import Case, Store
 
 SMALL = Case(family="appendix_d", n=12, depth=2, seed=0, limit_ratio=2.2, reference_bits=600, most_steps=1000)
+
+
+ENDS = (".png", ".pdf", ".csv", "_summary.csv", "_runs.jsonl")
 
 
 @pytest.fixture
@@ -83,6 +92,46 @@ def test_processes_share_a_store(store):
     assert len({row["key"] for row in store.rows()}) == 6
 
 
+def test_rows_of_other_code_are_not_seen(store):
+    store.add({"key": "a"})
+    old, new = Store(store.path, "old"), Store(store.path, "new")
+    old.add({"key": "b"})
+    new.add({"key": "c"})
+    assert [row["key"] for row in store.rows()] == ["a", "b", "c"]
+    assert (old.rows(), new.rows()) == ([{"key": "b"}], [{"key": "c"}])
+
+
+def test_rows_that_cannot_be_written_are_an_error_that_says_so(store, monkeypatch):
+    monkeypatch.setattr(law.os, "write", lambda file, line: len(line) - 1)  # a disk that is full
+    with pytest.raises(OutputError, match=r"cannot write .*rows.jsonl.*space"):
+        store.add({"key": "a"})
+    with pytest.raises(OutputError, match="cannot write"):
+        Store(store.path / "below a file").add({})
+
+
+POOL = """
+from mpsharp.paper.law import Case, Store, measure_all
+if __name__ == "__main__":
+    same = dict(family="appendix_d", n=100, depth=2, limit_ratio=2.2, reference_bits=20000)
+    cases = [Case(seed=seed, **same) for seed in (0, 1)]
+    measure_all(cases, [24], Store(__import__("pathlib").Path({out!r})), jobs=2, report=print)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
+def test_a_pool_ends_with_the_process_that_is_killed(tmp_path):
+    (tmp_path / "script.py").write_text(POOL.format(out=str(tmp_path / "rows.jsonl")))
+    with subprocess.Popen([sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE) as running:
+        deadline = time.monotonic() + 60
+        while len(psutil.Process(running.pid).children()) < 3:  # two and multiprocessing's resource tracker
+            assert time.monotonic() < deadline
+            assert running.poll() is None
+            time.sleep(0.05)
+        time.sleep(1)  # so that they work
+        running.kill()
+        running.communicate(timeout=30)  # the runs would take minutes, and an idle worker waits for ever
+
+
 def test_maps_at_toy_size(tmp_path, monkeypatch):
     monkeypatch.setattr(precision_maps, "BITS", (24, 256))
     monkeypatch.setattr(precision_maps, "available_cores", lambda: 1)
@@ -92,7 +141,7 @@ def test_maps_at_toy_size(tmp_path, monkeypatch):
         precision_maps, "cases", lambda *, full, seed: {"limit_ratio": ratios, "depth": depths}
     )
     made = exhibit(precision_maps).produce(tmp_path)
-    assert set(made["files"]) == {f"precision_maps{end}" for end in (".png", ".pdf", ".csv", "_runs.jsonl")}
+    assert set(made["files"]) == {f"precision_maps{end}" for end in ENDS}
     assert made["agreement"]["limit_ratio"]["cells"] == 4
     rows = [json.loads(line) for line in (tmp_path / "precision_maps_runs.jsonl").read_text().splitlines()]
     assert len(rows) == 2 * 2 + 4 * 2 - 2  # the default problem at ratio 2.2 is in both panels

@@ -88,11 +88,13 @@ def plot(made: Sequence[Line]) -> Figure:
         draw(above, group, _grown)
         if name != "GD":
             draw(below, group, lambda line: _rate(line, "sgd_imbalance_change"))
-        draw(below, group, lambda line: _rate(line, "gd_imbalance_change"), style=":", label="(part of GD) ")
+        draw(below, group, lambda line: _rate(line, "gd_imbalance_change"), style=":", label=None)
         above.set_yscale("log")
         below.set_yscale("log")
     grid[0, 0].set_ylabel("growth of imbalance C − C₀")
-    grid[1, 0].set_ylabel("expected change of C per flow time")
+    grid[1, 0].set_ylabel("expected change of C / step size")
+    grid[1, 0].plot([], [], "-", color="0.35", label="of a step of SGD")
+    grid[1, 0].plot([], [], ":", color="0.35", label="of a step of GD from there")
     finish(figure, grid[1, 0], made)
     return figure
 

@@ -21,6 +21,7 @@ from typing import Any
 from mpsharp.errors import DatasetError, check_name
 from mpsharp.initialization import check_count, check_seed
 from mpsharp.output import writable_folder
+from mpsharp.paper.children import end_with_parent, orderly_endings
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_manifest
 from mpsharp.paper.index import write_index
@@ -95,9 +96,10 @@ def make_all(
         A name that is no exhibit's; before anything is computed.
     OutputError
         `out` cannot be written to; before anything is computed.
-    KeyboardInterrupt
-        Ctrl-C: the processes are ended, and the page is written of what there is. Long runs of an unfinished
-        exhibit are kept beside it for the next call (`mpsharp.paper.kept`).
+    KeyboardInterrupt, SystemExit
+        Ctrl-C; SIGTERM or the end of the terminal: the processes are ended, and the page is written of what
+        there is. Where this process is killed, its processes end, too. Long runs of an unfinished exhibit are
+        kept beside it for the next call (`mpsharp.paper.kept`).
     """
     exhibits = load_registry(registry)
     wanted = list(exhibits) if list(names) == ["all"] else list(dict.fromkeys(names))
@@ -113,14 +115,15 @@ def make_all(
             outcomes[name] = Outcome("kept", manifest["seconds"])
             report(f"{name}: kept, as made before")
     queues = _queues([exhibits[name] for name in wanted if name not in outcomes])
-    try:
-        with closing(_run(queues, at_once, (registry, folder, full, seed), report)) as ended:
-            for name, outcome in ended:
-                outcomes[name] = outcome
-                _note(folder, exhibits[name], outcome, report)
-    finally:
-        page = write_index(folder, list(exhibits.values()))
-        report(f"page: {page}")
+    with orderly_endings():
+        try:
+            with closing(_run(queues, at_once, (registry, folder, full, seed), report)) as ended:
+                for name, outcome in ended:
+                    outcomes[name] = outcome
+                    _note(folder, exhibits[name], outcome, report)
+        finally:
+            page = write_index(folder, list(exhibits.values()))
+            report(f"page: {page}")
     return {name: outcomes[name] for name in wanted}
 
 
@@ -196,6 +199,7 @@ def _work(
 ) -> None:
     """Make one exhibit, in a process of its own; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     if bars is not False:
         from tqdm.auto import tqdm
 

@@ -76,14 +76,27 @@ def _entry(folder: Path, exhibit: Exhibit) -> dict[str, Any]:
         "files": files,
         "tables": manifest.get("tables", []),
         "notes": manifest.get("notes", []),
+        "trends": [
+            {key: value if isinstance(value, str) else _short(f"{value}") for key, value in trend.items()}
+            for trend in manifest.get("trends", [])
+        ],
         "summary": _rows(folder / summary) if summary in files else None,
     }
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """Header and rows of a CSV file, long numbers shortened for reading."""
-    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
-    return [rows[0], *([_short(cell) for cell in row] for row in rows[1:])]
+    """Header and rows of a CSV file, long numbers shortened for reading.
+
+    Without what was recorded, which the curves show, and columns that are empty.
+    """
+    header, *rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8")))
+    shown = [
+        column
+        for column, name in enumerate(header)
+        if name != "observables" and any(row[column] for row in rows)
+    ]
+    short = ([_short(row[column]) for column in shown] for row in rows)
+    return [[header[column] for column in shown], *short]
 
 
 def _short(cell: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -17,6 +18,8 @@ from typing import Any
 import gmpy2
 
 from mpsharp import problems
+from mpsharp.errors import OutputError
+from mpsharp.paper.children import end_with_parent
 from mpsharp.problems import Problem
 from mpsharp.theory import PrecisionLaw, blowup_limit, predicted_sharpness
 from mpsharp.training import run
@@ -225,10 +228,13 @@ class Store:
     Parameters
     ----------
     path : of the file; made with its first row.
+    code : of the package that makes the rows (`mpsharp.paper.origin.code_sha256`); rows of other code are not
+        seen. None for rows of any.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, code: str | None = None) -> None:
         self.path = path
+        self.code = code
 
     def rows(self) -> list[dict[str, Any]]:
         """Every row; a last line that an interrupt cut short is left out."""
@@ -237,21 +243,37 @@ class Store:
         found = []
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                found.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if self.code is None or row.pop("code", None) == self.code:
+                found.append(row)
         return found
 
     def add(self, row: dict[str, Any]) -> None:
-        """Append one row, on a line of its own also after a torn one."""
-        line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        """Append one row, on a line of its own also after a torn one.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        code = {} if self.code is None else {"code": self.code}
+        line = json.dumps({**row, **code}, ensure_ascii=False).encode() + b"\n"
+        try:
+            self._append(line)
+        except OSError as error:
+            raise OutputError(f"cannot write {str(self.path)!r}: {error}") from error
+
+    def _append(self, line: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             size = os.fstat(file).st_size
             if size and os.pread(file, 1, size - 1) != b"\n":
                 line = b"\n" + line
-            os.write(file, line)
+            if os.write(file, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(file)
 
@@ -299,7 +321,7 @@ def measure_all(
             report(_line(case, finished, len(left)))
         return finished == len(left)
     # Fresh processes: a fork would inherit the core's threads as if they ran.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=end_with_parent) as pool:
         running: dict[Future[None], Case] = {}
         while True:
             while len(running) < jobs and (case := more()):

@@ -49,7 +49,7 @@ def make(
             noisy = _train(problem, BITS, noise=Fraction(1, 2**k), seed=one, progress=progress)
             rows.append({"seed": one, "k": k, **_row("rounded", rounded), **_row("noisy", noisy)})
             if k == SHOWN and one == seed:
-                curves = {f"{k} bits": rounded, f"noise 2^-{k} at {BITS} bits": noisy}
+                curves = {f"{k} bits": rounded, f"noise $2^{{-{k}}}$ at {BITS} bits": noisy}
         report(f"{NAME} seed {one}: {len(K)} sizes")
     figure = plot(rows, curves)
     plotting.save_figure(figure, folder / f"{NAME}.png")
@@ -96,7 +96,7 @@ def plot(rows: Sequence[Mapping[str, Any]], curves: Mapping[str, Trajectory]) ->
     rounded_colour, noisy_colour = plotting.colours(2)
     for name, colour, marker, shift, label in (
         ("rounded", rounded_colour, "o", 0.97, "arithmetic of k bits"),
-        ("noisy", noisy_colour, "x", 1.03, f"noise 2^-k at {BITS} bits"),
+        ("noisy", noisy_colour, "x", 1.03, f"noise $2^{{-k}}$ at {BITS} bits"),
     ):
         points = [(row["k"] * shift, row[f"{name}_catapult"]) for row in rows if row[f"{name}_catapult"]]
         left.plot(

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mpsharp import datasets, plotting
 from mpsharp.errors import DatasetError
 from mpsharp.paper.files import write_csv
 from mpsharp.paper.law import Case, Store, foretold, key, measure_all
+from mpsharp.paper.origin import code_sha256
 from mpsharp.paper.precision_maps import COLOURS
 from mpsharp.resources import available_cores
 
@@ -31,6 +34,9 @@ PANELS = {
     "300 cats and dogs, limit ratio 1.5": {"family": CATS, "n": 300, "limit_ratio": 1.5, "v": 0.4},
     "100 cats and dogs, limit ratio 3": {"family": CATS, "n": 100, "limit_ratio": 3.0, "v": 0.15},
 }
+
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 def cases(*, seed: int = 0) -> dict[str, Case]:
@@ -56,7 +62,7 @@ def make(
     except DatasetError as error:
         report(f"{NAME}: the default problem alone: no data ({error})")
         panels = {title: case for title, case in panels.items() if case.family != CATS}
-    store = Store(folder / f"{NAME}_runs.jsonl")
+    store = Store(folder / f"{NAME}_runs.jsonl", code_sha256())
     measure_all(
         panels.values(), BITS, store, jobs=available_cores(), report=lambda line: report(f"{NAME} {line}")
     )
@@ -67,10 +73,26 @@ def make(
     plotting.save_figure(figure, folder / f"{NAME}.pdf")
     rows = [{**row, "foretold": foretold(row)} for panel in runs.values() for row in panel]
     write_csv(folder / f"{NAME}.csv", rows)
-    return {"files": [f"{NAME}{end}" for end in (".png", ".pdf", ".csv", "_runs.jsonl")]}
+    summary = [{"problem": title, **summarise(panel)} for title, panel in runs.items()]
+    write_csv(folder / f"{NAME}_summary.csv", summary)
+    return {"files": [f"{NAME}{end}" for end in (".png", ".pdf", ".csv", "_summary.csv", "_runs.jsonl")]}
 
 
-Rows = Sequence[Mapping[str, Any]]
+def summarise(rows: Rows) -> dict[str, Any]:
+    """How often and how closely the law is right, over the bits of one problem."""
+    both = [row for row in rows if None not in (row["observed"], row["predicted"])]
+    errors = [abs(row["predicted"] / row["observed"] - 1) for row in both]
+    blown = [row["bits"] for row in rows if row["outcome"] == "blow-up"]
+    return {
+        "bits": len(rows),
+        "precision_horizon": rows[0]["horizon"],
+        "catapults": len(both),
+        "median_step_error": float(np.median(errors)) if errors else math.nan,
+        "largest_step_error": max(errors, default=math.nan),
+        "outcomes_as_predicted": sum(foretold(row) == row["outcome"] for row in rows),
+        "least_bits_of_blow_up_predicted": rows[0]["blowup_bits"],
+        "least_bits_of_blow_up": min(blown, default=None),
+    }
 
 
 def plot(panels: Mapping[str, Rows]) -> Figure:

@@ -11,6 +11,7 @@ import numpy as np
 from mpsharp import plotting
 from mpsharp.paper.files import write_csv
 from mpsharp.paper.law import OUTCOMES, Case, Store, foretold, key, measure_all
+from mpsharp.paper.origin import code_sha256
 from mpsharp.resources import available_cores
 from mpsharp.theory import blowup_limit
 
@@ -69,7 +70,7 @@ def make(
 ) -> dict[str, Any]:
     """Run what ``NAME_runs.jsonl`` in `folder` does not have yet, and draw (`mpsharp.paper.exhibit.Make`)."""
     panels = cases(full=full, seed=seed)
-    store = Store(folder / f"{NAME}_runs.jsonl")
+    store = Store(folder / f"{NAME}_runs.jsonl", code_sha256())
     every = [case for panel in panels.values() for case in panel]
     measure_all(every, BITS, store, jobs=available_cores(), report=lambda line: report(f"{NAME} {line}"))
     found = {row["key"]: row for row in store.rows()}
@@ -81,9 +82,11 @@ def make(
     plotting.save_figure(figure, folder / f"{NAME}.pdf")
     cells = [row for grid in grids.values() for line in grid for row in line]
     write_csv(folder / f"{NAME}.csv", [{**row, "foretold": foretold(row)} for row in cells])
+    counts = {name: agreement(grid) for name, grid in grids.items()}
+    write_csv(folder / f"{NAME}_summary.csv", [{"panel": name, **count} for name, count in counts.items()])
     return {
-        "files": [f"{NAME}{end}" for end in (".png", ".pdf", ".csv", "_runs.jsonl")],
-        "agreement": {name: agreement(grid) for name, grid in grids.items()},
+        "files": [f"{NAME}{end}" for end in (".png", ".pdf", ".csv", "_summary.csv", "_runs.jsonl")],
+        "agreement": counts,
     }
 
 
@@ -116,10 +119,11 @@ def plot(grids: Mapping[str, Grid]) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True)
     _draw(left, grids["limit_ratio"], "limit_ratio")
     _draw(right, grids["depth"], "depth")
+    columns = len({row["seed"] for row in grids["depth"][0]})
     left.set_xlabel("limit ratio: predicted sharpness / (2 / step size)")
     left.set_ylabel("bits")
     left.set_title("depth 2", fontsize="medium")
-    right.set_xlabel("depth (a column for each of some seeds)")
+    right.set_xlabel(f"depth ({columns} columns each, one for a seed)")
     right.set_title("limit ratio 3", fontsize="medium")
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch

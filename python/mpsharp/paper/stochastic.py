@@ -207,9 +207,12 @@ def draw(
     quantity: Callable[[Line], Float64Array],
     *,
     style: str = "-",
-    label: str = "",
+    label: str | None = "",
 ) -> None:
-    """Draw each subset thinly, and their median, for each step size, against flow time."""
+    """Draw each subset thinly, and their median, for each step size, against flow time.
+
+    What the legend calls it begins with `label`; it has no entry where that is None.
+    """
     by_fraction: dict[float, list[Line]] = {}
     for line in made:
         by_fraction.setdefault(line.fraction, []).append(line)
@@ -219,7 +222,7 @@ def draw(
         shortest = min(len(line.result.step) for line in group)  # a run that diverged ends early
         values = np.array([quantity(line)[:shortest] for line in group])
         time = np.mean([line.time[:shortest] for line in group], axis=0)
-        text = f"{label}{fraction:g} × limit"
+        text = "_" if label is None else f"{label}{fraction:g} × limit"
         axes.plot(time, values.T, style, color=colour, linewidth=0.7, alpha=0.5)
         axes.plot(time, np.median(values, axis=0), style, color=colour, linewidth=1.8, label=text)
 
@@ -244,7 +247,7 @@ def finish(figure: Figure, axes: Axes, made: Sequence[Line]) -> None:
     """Put what `axes` names below the panels, and above them what all show."""
     handles, labels = axes.get_legend_handles_labels()
     labels = [f"step size {text}" if text[0].isdigit() else text for text in labels]
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize="small", frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize="small", frameon=False)
     figure.suptitle(caption(made), fontsize="medium")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from mpsharp._version import versions
 from mpsharp.datasets import Dataset
 from mpsharp.output import writable_folder, write_file
+from mpsharp.paper.origin import code_sha256
 from mpsharp.paper.quantities import SUBSETS, Values, collect
 
 FOLDER = "subsets"
@@ -31,8 +32,8 @@ def collected(
 ) -> Values:
     """Return what `collect` finds for one size, computed once per folder.
 
-    It is kept in ``subsets/DATASET-N.npz`` with all that it depends on: data, seed, number of subsets and
-    versions. A file that says otherwise, or is damaged, is replaced.
+    It is kept in ``subsets/DATASET-N.npz`` with all that it depends on: data, seed, number of subsets, code
+    and versions. A file that says otherwise, or is damaged, is replaced.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ def collected(
     n : number of samples, even.
     """
     path = writable_folder(folder / FOLDER) / f"{dataset.name}-{n}.npz"
-    origin = {"data": dataset.sha256, "n": n, "subsets": subsets, "seed": seed, "versions": versions()}
+    origin = {"data": dataset.sha256, "n": n, "subsets": subsets, "seed": seed}
+    origin |= {"versions": versions(), "code": code_sha256()}
     text = json.dumps(origin, sort_keys=True)
     try:
         with path.open("rb") as raw, np.load(raw) as file:

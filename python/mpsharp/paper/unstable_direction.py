@@ -46,7 +46,24 @@ def make(
     plotting.save_figure(figure, folder / f"{NAME}.png")
     plotting.save_figure(figure, folder / f"{NAME}.pdf")
     write_csv(folder / f"{NAME}.csv", [row for bits, one in seen.items() for row in _rows(bits, one)])
-    return {"files": [f"{NAME}{end}" for end in (".png", ".pdf", ".csv")]}
+    write_csv(folder / f"{NAME}_summary.csv", [summarise(bits, one) for bits, one in seen.items()])
+    return {"files": [f"{NAME}{end}" for end in (".png", ".pdf", ".csv", "_summary.csv")]}
+
+
+def summarise(bits: int, one: UnstableDirection) -> dict[str, Any]:
+    """Measured and predicted: the noise floor, and log2 of the displacement where the law ends."""
+    last = until(one) - 1
+    first = one.reference.first_unstable_step
+    before = slice(1, int(np.searchsorted(one.step, last if first is None else first)))
+    return {
+        "bits": bits,
+        "catapult_step": one.trajectory.catapult_step,
+        "log2_floor": float(np.median(one.log2_displacement[before])),
+        "log2_floor_predicted": float(np.median(one.predicted_log2_displacement[before])),
+        "last_step": int(one.step[last]),
+        "log2_last": float(one.log2_displacement[last]),
+        "log2_last_predicted": float(one.predicted_log2_displacement[last]),
+    }
 
 
 def plot(seen: Mapping[int, UnstableDirection]) -> Figure:
@@ -72,8 +89,8 @@ def plot(seen: Mapping[int, UnstableDirection]) -> Figure:
             first, color=plotting.LIMIT_COLOUR, linewidth=1, linestyle=":", label="S = 2 / step size"
         )
     left.set_xlabel("step")
-    left.set_ylabel("log2 |displacement along the top eigenvector|")
-    left.legend(fontsize="small", frameon=False)
+    left.set_ylabel("log₂ |displacement along the top eigenvector|")
+    left.legend(fontsize="small", frameon=False, loc="lower left", bbox_to_anchor=(0.0, 0.08))
     shown = seen[SHOWN] if SHOWN in seen else next(iter(seen.values()))
     if shown.unstable_step is not None:
         from_here = shown.unstable_step
