@@ -165,6 +165,17 @@ def test_sharpness_has_the_bits_asked_for(shape, depth):
             assert run.exact("sharpness_residual")[0] <= truth * gmpy2.exp2(-bits), bits
 
 
+@pytest.mark.parametrize("bits", [24, 53, 128, 300])
+@pytest.mark.parametrize(("shape", "depth"), [((20, 30), 2), ((30, 20), 3), ((12, 12), 5)])
+def test_a_record_does_not_depend_on_those_before_it(bits, shape, depth):
+    """Nor on the threads: every bit is that of the state alone."""
+    problem = random_problem(11, *shape, depth)
+    every = mpsharp.run(problem, bits=bits, steps=20, record_every=1, threads=1)
+    some = mpsharp.run(problem, bits=bits, steps=20, record_every=10, threads=2)
+    for name, values in some.records.items():
+        assert values.identical(every.records[name][::10]), name
+
+
 def test_zero_hessian():
     run = sharpness_at(EYE, np.zeros(4), np.zeros(4), np.zeros(2))
     assert run.sharpness[0] == 0

@@ -7,6 +7,7 @@
 
 #include "arrow_operator.hpp"
 #include "arrow_search.hpp"
+#include "chord.hpp"
 #include "double_arrow.hpp"
 #include "refine.hpp"
 #include "shifted.hpp"
@@ -161,8 +162,9 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   const double value = rough.bisect(-1.0, 1.5, few);
   if (const std::optional<double> gap = rough.gap_below(value)) {
     const long log2_gap = static_cast<long>(std::lround(std::log2(*gap))) - 1;
-    std::optional<TopEigenpair> pair =
-        refine_eigenpair(arrow, rough, value, {accuracy, exponent, log2_gap}, poll);
+    const Refinement known{accuracy, exponent, log2_gap};
+    std::optional<TopEigenpair> pair = chord_eigenpair(arrow, value, known, poll);
+    if (!pair) pair = refine_eigenpair(arrow, rough, value, known, poll);
     if (pair) return *std::move(pair);
   }
   Mpfr start(rough.bisect(-1.0, 1.5, 120), bits), bound(bits), tolerance(bits);

@@ -1,0 +1,497 @@
+#include "chord.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "double_arrow.hpp"
+#include "elementary.hpp"
+#include "fixed_point.hpp"
+
+namespace mpsharp {
+
+namespace {
+
+using Doubles = std::vector<double>;
+
+/// Bits of the integers that corrections are made of: all that a double has.
+constexpr long step_bits = 53;
+/// Beyond, products of so many limbs want a faster method than one limb at a time.
+constexpr long most_bits = 8192;
+/// Scales of the two blocks of an eigenvector further apart than this are left to others.
+constexpr long most_imbalance = 64;
+
+long largest_exponent(const Vector& x) {
+  long out = MPFR_EMIN_DEFAULT;
+  for (std::size_t i = 0; i < x.size(); ++i) out = std::max(out, exponent_of(x[i]));
+  return out;
+}
+
+double product(const Doubles& a, const Doubles& b) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+/// A vector (y, x) in double.
+struct Pair {
+  Doubles y, x;
+};
+
+/// The arrow in scaled variables y' = 2^-e y and x' = T x, in which the border is b' x'_p:
+///
+///     H' (y', x') = ( A' y' + b' x'_p,  c (m'y') + G' x' ),   m = M b, c = T w,
+///
+/// with x'_p = w'x for the largest w_p and x'_i = x_i otherwise. All are of size one or less,
+/// but for what T adds.
+class ScaledArrow {
+ public:
+  /// @param accuracy  bits of the norm that matter
+  ScaledArrow(const Arrow& arrow, long accuracy, long exponent)
+      : arrow_(arrow), exponent_(exponent) {
+    const std::size_t k = arrow.border.size(), m = arrow.w.size();
+    const Bits bits = arrow.border.bits();
+    Vector mb(arrow.border);
+    Mpfr scratch(bits);
+    if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
+    const long none = MPFR_EMIN_DEFAULT;
+    const long eb = largest_exponent(arrow.border), em = largest_exponent(mb);
+    const long ew = largest_exponent(arrow.w);
+    if (eb == none || em == none || ew == none || k > (std::size_t{1} << 15) || m > 64) return;
+    y_exponent_ = eb + ew - exponent;
+    const long coupling = eb + em + 2 * ew - 2 * exponent;
+    const long size = arrow.metric == nullptr ? 0 : largest_exponent(arrow.metric->diagonal);
+    imbalance_ = std::abs(y_exponent_ + size / 2) + 1;
+    if (imbalance_ > most_imbalance || coupling > 4 || coupling < -accuracy) return;
+    if (arrow.metric != nullptr && mpfr_zero_p(arrow.scale.get()) != 0) return;
+    y_weight_ = arrow.metric == nullptr ? std::ldexp(1.0, static_cast<int>(2 * y_exponent_))
+                                        : 1.0 / scaled(arrow.scale, 2 * y_exponent_ + exponent);
+    if (!std::isfinite(y_weight_) || !(y_weight_ > 0.0)) return;
+
+    const long guard = imbalance_ + std::lround(std::log2(static_cast<double>(k + m))) + 24;
+    format_ = FixedFormat::of(accuracy + guard);
+    diagonal_.emplace(k, format_);
+    off_.emplace(k, format_);
+    border_.emplace(k, format_);
+    metric_border_.emplace(k, format_);
+    for (std::size_t i = 0; i < k; ++i) {
+      diagonal_->set(i, arrow.a.diagonal[i], exponent);
+      if (i + 1 < k) off_->set(i, arrow.a.off_diagonal[i], exponent);
+      border_->set(i, arrow.border[i], eb);
+      metric_border_->set(i, mb[i], em);
+    }
+    while (exponent_of(arrow.w[pivot_]) < ew) ++pivot_;
+    set_layers(ew, coupling);
+  }
+
+  [[nodiscard]] bool ready() const { return ready_; }
+  [[nodiscard]] FixedFormat format() const { return format_; }
+  [[nodiscard]] std::size_t k() const { return diagonal_->size(); }
+  [[nodiscard]] std::size_t m() const { return w_.size(); }
+  [[nodiscard]] std::size_t pivot() const { return pivot_; }
+  [[nodiscard]] long imbalance() const { return imbalance_; }
+  [[nodiscard]] long y_exponent() const { return y_exponent_; }
+  [[nodiscard]] const FixedConstants& diagonal() const { return *diagonal_; }
+  [[nodiscard]] const FixedConstants& off() const { return *off_; }
+  [[nodiscard]] const FixedConstants& border() const { return *border_; }
+  [[nodiscard]] const FixedConstants& metric_border() const { return *metric_border_; }
+  [[nodiscard]] const FixedConstants& column() const { return *column_; }
+  [[nodiscard]] const FixedConstants& corner() const { return *corner_; }  ///< row by row
+
+  /// x from x' = T x.
+  [[nodiscard]] Doubles original(Doubles x) const {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (i != pivot_) x[pivot_] -= w_[i] * x[i];
+    }
+    x[pivot_] /= w_[pivot_];
+    return x;
+  }
+  /// T^-T x: what makes x'z of original vectors an inner product with T z.
+  [[nodiscard]] Doubles dual(Doubles x) const {
+    x[pivot_] /= w_[pivot_];
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (i != pivot_) x[i] -= w_[i] * x[pivot_];
+    }
+    return x;
+  }
+  [[nodiscard]] double y_weight() const { return y_weight_; }
+  [[nodiscard]] bool has_metric() const { return arrow_.metric != nullptr; }
+
+ private:
+  /// c and G' = T G T^-1.
+  void set_layers(long ew, long coupling) {
+    const std::size_t m = arrow_.w.size();
+    const Bits bits = arrow_.border.bits();
+    Vector w(m, bits);
+    Matrix g(m, m, bits);
+    Mpfr term(bits), sum(bits);
+    w_.resize(m);
+    for (std::size_t i = 0; i < m; ++i) {
+      mpfr_mul_2si(w[i], arrow_.w[i], -ew, MPFR_RNDN);
+      w_[i] = mpfr_get_d(w[i], MPFR_RNDN);
+    }
+    for (std::size_t i = 0; i < m; ++i) {  // G T^-1
+      mpfr_div(g(i, pivot_), arrow_.corner(i, pivot_), w[pivot_], MPFR_RNDN);
+      for (std::size_t j = 0; j < m; ++j) {
+        if (j == pivot_) continue;
+        mpfr_mul(term, g(i, pivot_), w[j], MPFR_RNDN);
+        mpfr_sub(g(i, j), arrow_.corner(i, j), term, MPFR_RNDN);
+      }
+    }
+    for (std::size_t j = 0; j < m; ++j) {  // T from the left
+      mpfr_set_zero(sum, 1);
+      for (std::size_t i = 0; i < m; ++i) add_product(sum, term, w[i], g(i, j));
+      mpfr_set(g(pivot_, j), sum, MPFR_RNDN);
+    }
+    column_.emplace(m, format_);
+    corner_.emplace(m * m, format_);
+    inner(sum, term, w, w);
+    for (std::size_t i = 0; i < m; ++i) {
+      column_->set(i, i == pivot_ ? sum.get() : w[i], -coupling);
+    }
+    for (std::size_t i = 0; i < m * m; ++i) {
+      const auto entry = g.entries()[i];
+      if (exponent_of(entry) - exponent_ > FixedFormat::headroom / 2) return;
+      corner_->set(i, entry, exponent_);
+    }
+    ready_ = true;
+  }
+
+  const Arrow& arrow_;
+  long exponent_;
+  bool ready_ = false;
+  std::size_t pivot_ = 0;
+  long y_exponent_ = 0, imbalance_ = 0;
+  double y_weight_ = 0.0;  ///< the inner product of y' is this times y'Ay', or y'y without a metric
+  Doubles w_;
+  FixedFormat format_{1};
+  std::optional<FixedConstants> diagonal_, off_, border_, metric_border_, column_, corner_;
+};
+
+/// The scaled arrow in double, and (tau - H')^-1 of it.
+class DoubleChord {
+ public:
+  explicit DoubleChord(const ScaledArrow& arrow)
+      : arrow_(arrow),
+        k_(arrow.k()),
+        m_(arrow.m()),
+        diagonal_(values(arrow.diagonal())),
+        off_(values(arrow.off())),
+        border_(values(arrow.border())),
+        metric_border_(values(arrow.metric_border())),
+        column_(values(arrow.column())),
+        corner_(values(arrow.corner())),
+        inverse_(k_),
+        ratio_(k_),
+        f_(m_ * m_),
+        order_(m_) {}
+
+  /// Whether tau - A' is positive definite and all is regular.
+  bool factor(double tau) {
+    double carried = 0.0;
+    for (std::size_t i = 0; i < k_; ++i) {
+      const double pivot = tau - diagonal_[i] - carried;
+      if (!(pivot > 0.0)) return false;
+      inverse_[i] = 1.0 / pivot;
+      ratio_[i] = off_[i] * inverse_[i];
+      carried = off_[i] * ratio_[i];
+    }
+    p_ = border_;
+    solve_tridiagonal(p_);
+    const double phi = product(metric_border_, p_);
+    const std::size_t pivot = arrow_.pivot();
+    for (std::size_t i = 0; i < m_; ++i) {
+      for (std::size_t j = 0; j < m_; ++j) {
+        f_[i * m_ + j] = (i == j ? tau : 0.0) - corner_[i * m_ + j];
+      }
+      f_[i * m_ + pivot] -= phi * column_[i];
+    }
+    for (std::size_t j = 0; j < m_; ++j) {  // rows exchanged, L below the diagonal
+      std::size_t largest = j;
+      for (std::size_t i = j + 1; i < m_; ++i) {
+        if (std::abs(f_[i * m_ + j]) > std::abs(f_[largest * m_ + j])) largest = i;
+      }
+      order_[j] = largest;
+      for (std::size_t l = 0; l < m_; ++l) std::swap(f_[j * m_ + l], f_[largest * m_ + l]);
+      if (f_[j * m_ + j] == 0.0) return false;
+      for (std::size_t i = j + 1; i < m_; ++i) {
+        const double ratio = f_[i * m_ + j] /= f_[j * m_ + j];
+        for (std::size_t l = j + 1; l < m_; ++l) f_[i * m_ + l] -= ratio * f_[j * m_ + l];
+      }
+    }
+    return true;
+  }
+
+  /// q <- (tau - H')^-1 q.
+  void solve(Pair& q) const {
+    solve_tridiagonal(q.y);
+    const double carried = product(metric_border_, q.y);
+    for (std::size_t i = 0; i < m_; ++i) q.x[i] += column_[i] * carried;
+    for (std::size_t j = 0; j < m_; ++j) {
+      std::swap(q.x[j], q.x[order_[j]]);
+      for (std::size_t i = j + 1; i < m_; ++i) q.x[i] -= f_[i * m_ + j] * q.x[j];
+    }
+    for (std::size_t i = m_; i-- > 0;) {
+      for (std::size_t j = i + 1; j < m_; ++j) q.x[i] -= f_[i * m_ + j] * q.x[j];
+      q.x[i] /= f_[i * m_ + i];
+    }
+    const double back = q.x[arrow_.pivot()];
+    for (std::size_t i = 0; i < k_; ++i) q.y[i] += p_[i] * back;
+  }
+
+  [[nodiscard]] Pair apply(const Pair& q) const {
+    Pair out{apply_diagonal(q.y), Doubles(m_)};
+    const double back = q.x[arrow_.pivot()];
+    for (std::size_t i = 0; i < k_; ++i) out.y[i] += border_[i] * back;
+    const double carried = product(metric_border_, q.y);
+    for (std::size_t i = 0; i < m_; ++i) {
+      out.x[i] = column_[i] * carried;
+      for (std::size_t j = 0; j < m_; ++j) out.x[i] += corner_[i * m_ + j] * q.x[j];
+    }
+    return out;
+  }
+
+  /// l with l'r = <q, r> in the arrow's inner product.
+  [[nodiscard]] Pair dual(const Pair& q) const {
+    Pair out{arrow_.has_metric() ? apply_diagonal(q.y) : q.y, arrow_.dual(arrow_.original(q.x))};
+    for (double& y : out.y) y *= arrow_.y_weight();
+    return out;
+  }
+
+  /// ||r||, not underestimated.
+  [[nodiscard]] double norm(const Pair& r) const {
+    const Doubles image = arrow_.has_metric() ? apply_diagonal(r.y) : r.y;
+    double sum = 0.0, sizes = 0.0;
+    for (std::size_t i = 0; i < k_; ++i) {
+      sum += r.y[i] * image[i];
+      sizes += std::abs(r.y[i] * image[i]);
+    }
+    double square = arrow_.y_weight() * std::max(0.0, sum + 0x1p-48 * sizes);
+    for (const double x : arrow_.original(r.x)) square += x * x;
+    return std::sqrt(square) * (1.0 + 0x1p-40);
+  }
+
+ private:
+  static Doubles values(const FixedConstants& x) {
+    Doubles out(x.size());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = x.to_double(i);
+    return out;
+  }
+  [[nodiscard]] Doubles apply_diagonal(const Doubles& y) const {
+    Doubles out(k_);
+    for (std::size_t i = 0; i < k_; ++i) {
+      out[i] = diagonal_[i] * y[i];
+      if (i > 0) out[i] += off_[i - 1] * y[i - 1];
+      if (i + 1 < k_) out[i] += off_[i] * y[i + 1];
+    }
+    return out;
+  }
+  void solve_tridiagonal(Doubles& r) const {
+    for (std::size_t i = 1; i < k_; ++i) r[i] += ratio_[i - 1] * r[i - 1];
+    r[k_ - 1] *= inverse_[k_ - 1];
+    for (std::size_t i = k_ - 1; i-- > 0;) r[i] = r[i] * inverse_[i] + ratio_[i] * r[i + 1];
+  }
+
+  const ScaledArrow& arrow_;
+  std::size_t k_, m_;
+  Doubles diagonal_, off_, border_, metric_border_, column_, corner_;
+  Doubles inverse_, ratio_, p_, f_;
+  std::vector<std::size_t> order_;
+};
+
+/// An eigenpair in fixed point, with its residual (H' - value) q.
+class FixedPair {
+ public:
+  explicit FixedPair(const ScaledArrow& arrow)
+      : arrow_(arrow),
+        k_(arrow.k()),
+        m_(arrow.m()),
+        n_(arrow.format().limbs),
+        value_(1, arrow.format()),
+        y_(k_, arrow.format()),
+        x_(m_, arrow.format()),
+        ry_(k_, arrow.format()),
+        rx_(m_, arrow.format()),
+        sum_(arrow.format()),
+        value_size_(n_),
+        entry_(n_),
+        carried_(2 * n_ + 2),
+        size_(n_ + 1),
+        steps_(k_ + m_) {}
+
+  [[nodiscard]] const FixedVector& value() const { return value_; }
+  [[nodiscard]] long residual_exponent() const { return std::max(ry_.exponent(), rx_.exponent()); }
+  /// The residual, times 2^-exponent.
+  void residual(Pair& out, long exponent) const {
+    for (std::size_t i = 0; i < k_; ++i) out.y[i] = ry_.to_double(i, exponent);
+    for (std::size_t i = 0; i < m_; ++i) out.x[i] = rx_.to_double(i, exponent);
+  }
+
+  void set_value(double value) {
+    value_.add(0, std::llrint(std::ldexp(value, step_bits - 2)), step_bits - 2);
+  }
+
+  /// q <- q + d 2^exponent and value <- value + mu 2^exponent, both cut to `step_bits` bits.
+  void add(const Pair& d, double mu, long exponent) {
+    double largest = std::abs(mu);
+    for (const double y : d.y) largest = std::max(largest, std::abs(y));
+    for (const double x : d.x) largest = std::max(largest, std::abs(x));
+    if (largest == 0.0) return;
+    const long scale =
+        std::min(step_bits - 1 - std::ilogb(largest) - exponent, arrow_.format().fraction());
+    const auto cut = [&](double a) {
+      return static_cast<std::int64_t>(
+          std::llrint(std::ldexp(a, static_cast<int>(scale + exponent))));
+    };
+    for (std::size_t i = 0; i < k_; ++i) y_.add(i, steps_[i] = cut(d.y[i]), scale);
+    for (std::size_t i = 0; i < m_; ++i) x_.add(i, steps_[k_ + i] = cut(d.x[i]), scale);
+    const std::int64_t up = cut(mu);
+    update_residual(up, scale);
+    value_.add(0, up, scale);
+  }
+
+ private:
+  /// r <- r + (H' - value) d - mu q for the integers of a step, q having been moved already.
+  void update_residual(std::int64_t mu, long scale) {
+    // Limbs of the constants that are below the last bit of r once multiplied do not matter.
+    const long dropped = std::clamp((scale - step_bits - 8) / 64, 0L, static_cast<long>(n_) - 1);
+    const std::size_t count = n_ - static_cast<std::size_t>(dropped);
+    const long shift = scale - 64 * dropped;
+    const bool minus = value_.magnitude(value_size_.data(), 0, count);
+    const auto shared = [&](const FixedVector& q, std::size_t i, std::int64_t d) {
+      sum_.add(value_size_.data(), !minus, d);
+      if (mu == 0) return;
+      const bool negative = q.magnitude(entry_.data(), i, count);
+      sum_.add(entry_.data(), !negative, mu);
+    };
+    const std::int64_t* dy = steps_.data();
+    const std::int64_t* dx = dy + k_;
+    const std::int64_t back = dx[arrow_.pivot()];
+    for (std::size_t i = 0; i < k_; ++i) {
+      sum_.start(count);
+      sum_.add(arrow_.diagonal(), i, dy[i]);
+      if (i > 0) sum_.add(arrow_.off(), i - 1, dy[i - 1]);
+      if (i + 1 < k_) sum_.add(arrow_.off(), i, dy[i + 1]);
+      sum_.add(arrow_.border(), i, back);
+      shared(y_, i, dy[i]);
+      ry_.add_shifted(i, sum_.data(), count + 1, shift);
+    }
+    sum_.start(count);
+    for (std::size_t i = 0; i < k_; ++i) sum_.add(arrow_.metric_border(), i, dy[i]);
+    std::copy_n(sum_.data(), count + 1, size_.data());
+    const bool falls = size_[count] >> 63 != 0;
+    if (falls) mpn_neg(size_.data(), size_.data(), static_cast<mp_size_t>(count + 1));
+    for (std::size_t i = 0; i < m_; ++i) {
+      mpn_mul(carried_.data(), size_.data(), static_cast<mp_size_t>(count + 1),
+              arrow_.column().top(i, count), static_cast<mp_size_t>(count));
+      carried_[2 * count + 1] = 0;
+      const auto length = static_cast<mp_size_t>(2 * count + 2);
+      if (falls != arrow_.column().negative(i)) mpn_neg(carried_.data(), carried_.data(), length);
+      rx_.add_shifted(i, carried_.data(), 2 * count + 2,
+                      arrow_.format().fraction() + scale - 128 * dropped);
+      sum_.start(count);
+      for (std::size_t j = 0; j < m_; ++j) sum_.add(arrow_.corner(), i * m_ + j, dx[j]);
+      shared(x_, i, dx[i]);
+      rx_.add_shifted(i, sum_.data(), count + 1, shift);
+    }
+  }
+
+  const ScaledArrow& arrow_;
+  std::size_t k_, m_, n_;
+  FixedVector value_, y_, x_, ry_, rx_;
+  FixedSum sum_;
+  std::vector<mp_limb_t> value_size_, entry_, carried_, size_;
+  std::vector<std::int64_t> steps_;
+};
+
+void subtract(Pair& r, double factor, const Pair& q) {
+  for (std::size_t i = 0; i < r.y.size(); ++i) r.y[i] -= factor * q.y[i];
+  for (std::size_t i = 0; i < r.x.size(); ++i) r.x[i] -= factor * q.x[i];
+}
+
+double product(const Pair& a, const Pair& b) { return product(a.y, b.y) + product(a.x, b.x); }
+
+/// Divides by the largest entry; whether that is a number other than zero.
+bool normalise(Pair& q) {
+  double largest = 0.0;
+  for (const double y : q.y) largest = std::max(largest, std::abs(y));
+  for (const double x : q.x) largest = std::max(largest, std::abs(x));
+  if (!(largest > 0.0) || !std::isfinite(largest)) return false;
+  for (double& y : q.y) y /= largest;
+  for (double& x : q.x) x /= largest;
+  return true;
+}
+
+}  // namespace
+
+std::optional<TopEigenpair> chord_eigenpair(const Arrow& arrow, double value,
+                                            const Refinement& known, const Poll& poll) {
+  if (known.accuracy > most_bits || arrow.border.size() == 0) return std::nullopt;
+  const ScaledArrow scaled_arrow(arrow, known.accuracy, known.exponent);
+  if (!scaled_arrow.ready()) return std::nullopt;
+  const std::size_t k = scaled_arrow.k(), m = scaled_arrow.m();
+  DoubleChord chord(scaled_arrow);
+
+  // A vector by inverse iteration, then factors as close to its eigenvalue as double allows.
+  Pair q{Doubles(k), Doubles(m)};
+  for (std::size_t i = 0; i < k; ++i) q.y[i] = generic(i);
+  for (std::size_t i = 0; i < m; ++i) q.x[i] = generic(k + i);
+  if (!chord.factor(value)) return std::nullopt;
+  for (int pass = 0; pass < 2; ++pass) {
+    chord.solve(q);
+    if (!normalise(q)) return std::nullopt;
+  }
+  const Pair left = chord.dual(q);
+  const double square = product(left, q);
+  const double quotient = product(left, chord.apply(q)) / square;
+  if (!std::isfinite(quotient) || std::abs(quotient) > 2.0) return std::nullopt;
+  if (!chord.factor(quotient + 0x1p-45)) return std::nullopt;
+
+  FixedPair pair(scaled_arrow);
+  pair.set_value(quotient);
+  pair.add(q, 0.0, 0);
+  Pair d{Doubles(k), Doubles(m)};
+  const long target = -(known.accuracy + scaled_arrow.imbalance() + 6);
+  long exponent = pair.residual_exponent();
+  int passes = 0;
+  for (; exponent > target; ++passes) {
+    pair.residual(d, exponent);
+    const double mu = product(left, d) / square;
+    subtract(d, mu, q);
+    chord.solve(d);
+    subtract(d, product(left, d) / square, q);
+    if (!std::isfinite(product(d.y, d.y) + product(d.x, d.x) + mu)) return std::nullopt;
+    pair.add(d, mu, exponent);
+    const long next = pair.residual_exponent();
+    if (next > exponent - 8) return std::nullopt;
+    exponent = next;
+    poll();
+  }
+
+  const Bits bits = arrow.border.bits();
+  TopEigenpair out{Mpfr(bits), Vector(k, coarse_bits), Vector(m, coarse_bits), Mpfr(bits)};
+  pair.value().to_mpfr(out.value, 0, known.exponent);
+  pair.residual(d, exponent);
+  const double norm = chord.norm(q);
+  mpfr_set_d(out.residual, chord.norm(d) / norm, MPFR_RNDU);
+  mpfr_mul_2si(out.residual, out.residual, exponent + known.exponent, MPFR_RNDU);
+  // Rounding of the arrow's entries, and of each step.
+  const auto size = static_cast<double>(k + m);
+  const double units = (size + 8.0 * (passes + 1)) * std::sqrt(size) *
+                       (std::sqrt(scaled_arrow.y_weight()) + 2.0 * static_cast<double>(m + 1));
+  Mpfr rounding(units / norm, coarse_bits);
+  mpfr_mul_2si(rounding, rounding, known.exponent - scaled_arrow.format().fraction(), MPFR_RNDU);
+  mpfr_add(out.residual, out.residual, rounding, MPFR_RNDU);
+  for (std::size_t i = 0; i < k; ++i) {
+    mpfr_set_d(out.y[i], q.y[i], MPFR_RNDN);
+    mpfr_mul_2si(out.y[i], out.y[i], scaled_arrow.y_exponent(), MPFR_RNDN);
+  }
+  const Doubles x = scaled_arrow.original(q.x);
+  for (std::size_t i = 0; i < m; ++i) mpfr_set_d(out.x[i], x[i], MPFR_RNDN);
+  return out;
+}
+
+}  // namespace mpsharp
