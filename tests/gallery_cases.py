@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from mpsharp.errors import DatasetError
+from mpsharp.errors import DatasetError, OutputError
 from mpsharp.paper.exhibit import Exhibit
 
 
@@ -20,6 +20,8 @@ class Case:
             log.write(f"{os.environ['OMP_NUM_THREADS']}\n")
         if self.name == "fails":
             raise RuntimeError("on <purpose>")
+        if self.name == "full disk":
+            raise OutputError("cannot write 'full disk.png': no space left")
         if self.name == "crashes":
             os.abort()
         if self.name == "absent":
@@ -40,5 +42,5 @@ def exhibit(name, group=""):
 
 EXHIBITS = {
     name: exhibit(name, "both" if name in ("one", "two") else "")
-    for name in ("one", "two", "fails", "crashes", "absent", "three", "hangs", "blocked")
+    for name in ("one", "two", "fails", "crashes", "absent", "three", "hangs", "blocked", "full disk")
 }

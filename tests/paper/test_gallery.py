@@ -34,13 +34,14 @@ def times(out, name):
 
 
 def test_failures_and_crashes_stay_alone_and_a_second_call_resumes(tmp_path):
-    names = ["one", "fails", "crashes", "absent", "two", "three"]
+    names = ["one", "fails", "crashes", "absent", "full disk", "two", "three"]
     first, lines = make(names, tmp_path, jobs=2, seed=3)
     assert first == {
         "one": "made",
         "fails": "failed",
         "crashes": "failed",
         "absent": "skipped",
+        "full disk": "failed",
         "two": "made",
         "three": "made",
     }
@@ -52,15 +53,19 @@ def test_failures_and_crashes_stay_alone_and_a_second_call_resumes(tmp_path):
         "failed",
         f"its process ended by signal {signal.SIGABRT}",
     )
+    full = json.loads((tmp_path / "full disk.json").read_text())["reason"]
+    assert full == "OutputError: cannot write 'full disk.png': no space left"
     assert "on <purpose>" in json.loads((tmp_path / "fails.json").read_text())["reason"]
 
     (tmp_path / "two.txt").write_text("altered")
     second, _ = make(names, tmp_path, jobs=2, seed=3)
     assert second == {**first, "one": "kept", "three": "kept"}
-    assert [times(tmp_path, name) for name in names] == [1, 2, 2, 2, 2, 1]
+    assert [times(tmp_path, name) for name in names] == [1, 2, 2, 2, 2, 2, 1]
     assert (tmp_path / "two.txt").read_text() == "seed 3, full False"
 
+    (tmp_path / "one_runs.jsonl").touch()  # what an exhibit may find again
     assert make(["one"], tmp_path, seed=3, force=True)[0] == {"one": "made"}
+    assert not (tmp_path / "one_runs.jsonl").exists()
     assert make(["one"], tmp_path, seed=4)[0] == {"one": "made"}
     assert times(tmp_path, "one") == 3
     page = (tmp_path / "index.html").read_text()

@@ -6,7 +6,7 @@ import pytest
 
 import mpsharp
 from mpsharp import GD, problems
-from mpsharp.paper import flow_starts, kept, size_and_depth, stochastic
+from mpsharp.paper import flow_starts, kept, size_and_depth, stochastic, subsets
 from mpsharp.paper.exhibit import Exhibit
 
 
@@ -94,3 +94,15 @@ def test_figures_of_many_runs_make_them_so(made, tmp_path):
         )
         flow_starts.lines("svhn-3-5", (4,), weight_seeds=2, starts=2, steps=9, make_run=make_run)
         assert len(made) == 2 + 2 + 2
+
+
+def test_nothing_is_left_where_all_is_to_be_made_anew(tmp_path):
+    for name in ("toy", "other"):
+        (tmp_path / kept.FOLDER / name).mkdir(parents=True)
+        (tmp_path / f"{name}_runs.jsonl").touch()
+    (tmp_path / subsets.FOLDER).mkdir()
+    kept.forget_all(tmp_path, "toy")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other_runs.jsonl", "subsets", "unfinished"]
+    kept.forget_all(tmp_path, "other")
+    kept.forget_all(tmp_path, "table02")
+    assert not list(tmp_path.iterdir())

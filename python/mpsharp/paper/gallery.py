@@ -18,13 +18,14 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from mpsharp.errors import DatasetError, check_name
+from mpsharp.errors import DatasetError, MpsharpError, check_name
 from mpsharp.initialization import check_count, check_seed
 from mpsharp.output import writable_folder
 from mpsharp.paper.children import end_with_parent, orderly_endings
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_manifest
 from mpsharp.paper.index import write_index
+from mpsharp.paper.kept import forget_all
 from mpsharp.paper.origin import finished, origin
 from mpsharp.resources import available_cores
 
@@ -82,7 +83,7 @@ def make_all(
     out : folder to write to.
     full, seed : as for `mpsharp.paper.exhibit.Exhibit.produce`.
     jobs : processes at a time; the number of cores by default.
-    force : make also what was made before.
+    force : make also what was made before, and keep nothing of what an interrupted call left.
     report : called with each line of text for the user.
     registry : where the exhibits are, as ``module:attribute``.
 
@@ -109,6 +110,9 @@ def make_all(
     at_once = available_cores() if jobs is None else check_count("jobs", jobs)
     folder = writable_folder(out)
     outcomes: dict[str, Outcome] = {}
+    if force:
+        for name in wanted:
+            forget_all(folder, name)
     for name in wanted:
         manifest = None if force else finished(folder, name, origin(exhibits[name].data, full, seed))
         if manifest is not None:
@@ -211,6 +215,8 @@ def _work(
         )
     except DatasetError as error:
         sender.send(("skipped", f"{type(error).__name__}: {error}"))
+    except MpsharpError as error:
+        sender.send(("failed", f"{type(error).__name__}: {error}"))
     except Exception:
         sender.send(("failed", traceback.format_exc()))
     else:

@@ -14,6 +14,7 @@ from mpsharp import store
 from mpsharp._version import versions
 from mpsharp.errors import StoreError
 from mpsharp.paper.origin import code_sha256
+from mpsharp.paper.subsets import FOLDER as SUBSETS
 from mpsharp.training import run
 
 if TYPE_CHECKING:
@@ -56,6 +57,14 @@ def forget(folder: Path, name: str) -> None:
     shutil.rmtree(folder / FOLDER / name, ignore_errors=True)
     with suppress(OSError):  # others are there
         (folder / FOLDER).rmdir()
+
+
+def forget_all(folder: Path, name: str) -> None:
+    """Remove what an unfinished exhibit left: runs, rows (`mpsharp.paper.law.Store`), the tables' subsets."""
+    forget(folder, name)
+    (folder / f"{name}_runs.jsonl").unlink(missing_ok=True)
+    if name.startswith("table"):
+        shutil.rmtree(folder / SUBSETS, ignore_errors=True)
 
 
 def _key(problem: Problem, options: dict[str, Any]) -> str:
