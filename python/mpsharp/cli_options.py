@@ -97,9 +97,12 @@ class TrainingOptions:
     noise: Annotated[
         str | None, Option(help="Perturb every parameter after every step, relative size, e.g. 1e-16.")
     ] = None
-    verify: Annotated[bool, Option("--verify", help="Record in how many bits a run at more bits agrees.")] = (
-        False
-    )
+    verify: Annotated[
+        str | None,
+        Option(
+            help="Record how many bits are right: agreed (by a run at more bits) or proven (ball arithmetic)."
+        ),
+    ] = None
     threads: Annotated[int | None, Option(help="Threads; all cores by default.")] = None
 
     def problem(self, data: DataOptions) -> Problem:
@@ -123,7 +126,7 @@ class TrainingOptions:
             "arithmetic": self.arithmetic,
             "coordinates": self.coordinates,
             "noise": self.noise,
-            "verify": self.verify,
+            "verify": self.verify or False,
             "threads": self.threads,
             "seed": data.seed,
         }

@@ -28,7 +28,7 @@ from mpsharp.problems import Problem
 from mpsharp.progress import Progress
 from mpsharp.resources import check_memory
 from mpsharp.trajectory import Trajectory
-from mpsharp.verification import verified
+from mpsharp.verification import check_verify, verified
 
 DEFAULT_BITS = 53
 DEFAULT_FORMATS: tuple[FormatLike, ...] = (24, 53, 128, 256, 512)
@@ -57,7 +57,7 @@ def run(
     coordinates: str = "parameter",
     backend: str = "auto",
     threads: int | None = None,
-    verify: bool = False,
+    verify: bool | str = False,
     seed: int = 0,
     progress: bool | None = None,
 ) -> Trajectory:
@@ -102,9 +102,11 @@ def run(
         "mpfr", "mirror" (NumPy), or "auto": what the format asks for.
     threads : int, optional
         Threads of the core; all available cores by default. The same bits for any number.
-    verify : bool
-        Make the run once more, at 2·bits + 64 bits, and record in how many bits loss and sharpness agree at
-        every record: "loss_bits" and "sharpness_bits" (`mpsharp.verification.verified`).
+    verify : bool or str
+        Record how many bits of loss and sharpness are right at every record, "loss_bits" and "sharpness_bits"
+        (`mpsharp.verification.verified`). "agreed", or True: in how many a second run agrees, at 2·bits + 64
+        bits. "proven": of how many it is proven, against the run of exact arithmetic, enclosed in ball
+        arithmetic; for GD without noise, and with python-flint (``pip install "mpsharp[verify]"``).
     seed : int
         Seed of the default problem, and of the batches of SGD.
     progress : bool, optional
@@ -168,8 +170,7 @@ def run(
     engine = get_backend(backend, chosen)
     watched = resolve(observables, problem=problem, optimizer=optimizer, coordinates=coordinates)
     check_memory(problem, chosen, 2 + steps // record_every)
-    if verify:
-        check_comparable(optimizer, "verify=True")
+    how = check_verify(verify, optimizer, noise)
     if bits == AUTO:
         check_comparable(optimizer, "bits='auto'")
         again = partial(
@@ -195,7 +196,7 @@ def run(
             lawful=isinstance(optimizer, GD),
             recorded=tuple(item.kind.name for item in watched),
         )
-        return verified(best) if verify else best
+        return verified(best, how, progress=progress) if how else best
 
     config: dict[str, Any] = {
         "problem": dict(problem.recipe) if problem.recipe else {"name": "explicit"},
@@ -237,7 +238,7 @@ def run(
                 raise  # nothing measured yet, nothing to keep
             raise Interrupted(recorder.finish(runner, "interrupted")) from signal
     result = recorder.finish(runner, status)
-    return verified(result) if verify else result
+    return verified(result, how, progress=progress) if how else result
 
 
 def compare(

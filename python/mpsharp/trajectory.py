@@ -422,7 +422,7 @@ class Trajectory:
             },
             "observables": self.config.get("observables", DEFAULT_OBSERVABLES),
             "noise": self.config.get("noise"),
-            "verify": "verified" in self.config,
+            "verify": self.config.get("verified", {"how": False})["how"],
         }
         if "bits" not in changes and "format" not in changes:
             same |= {"format": self.format, "backend": self.config["backend"]}

@@ -1,0 +1,104 @@
+"""The enclosure of gradient descent, against exact rationals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mpsharp
+from oracles import dot, hessian, loss, product, rational, rationals, residuals, without
+from strategies import problems
+
+flint = pytest.importorskip("flint")
+
+from mpsharp.balls.descent import Descent  # noqa: E402
+from mpsharp.balls.hessian import HessianBasis  # noqa: E402
+from mpsharp.balls.numbers import to_ball  # noqa: E402
+
+
+def exact_states(problem, step_size, steps):
+    """(u, v) after each step, without any rounding."""
+    X, y, u, v = map(rationals, (problem.X, problem.y, problem.u, problem.v))
+    h = rational(step_size) / len(y)
+    states = [(u, v)]
+    for _ in range(steps):
+        z, c = residuals(X, y, u, v), product(v)
+        q = dot([dot(row, u) for row in X], z)
+        g = [dot([row[j] for row in X], z) for j in range(len(u))]
+        u, v = (
+            [a - h * c * b for a, b in zip(u, g, strict=True)],
+            [b - h * product(without(v, k)) * q for k, b in enumerate(v)],
+        )
+        states.append((u, v))
+    return states
+
+
+def exact_loss(problem, u, v):
+    return loss(rationals(problem.X), rationals(problem.y), u, v)
+
+
+def characteristic_sign(problem, u, v, mu):
+    """Whether μI − H is positive definite, exactly: its pivots."""
+    X, y = rationals(problem.X), rationals(problem.y)
+    rows = [
+        [(mu if i == k else 0) - x for k, x in enumerate(row)] for i, row in enumerate(hessian(X, y, u, v))
+    ]
+    for i in range(len(rows)):
+        if rows[i][i] <= 0:
+            return False
+        for k in range(i + 1, len(rows)):
+            factor = rows[k][i] / rows[i][i]
+            rows[k] = [a - factor * b for a, b in zip(rows[k], rows[i], strict=True)]
+    return True
+
+
+def fraction(x):
+    """Exact value of a ball without radius."""
+    assert x.is_exact()
+    significand, exponent = x.man_exp()
+    return rational(int(significand)) * rational(2) ** int(exponent)
+
+
+@settings(max_examples=40)
+@given(problems(max_n=3, max_d=3, max_depth=4, scale_bits=6), st.sampled_from([12, 30, 80]))
+def test_balls_hold_loss_and_sharpness_of_exact_arithmetic(problem, bits):
+    """At few bits the box is large, and what the ball holds rests on the derivatives over all of it."""
+    steps = 3
+    step_size = problem.optimizer.step_size
+    basis = HessianBasis(problem, 40)
+    descent = Descent(problem, step_size, bits)
+    for u, v in exact_states(problem, step_size, steps):
+        found = descent.loss()
+        with flint.ctx.workprec(20_000):
+            assert found.contains(to_ball(exact_loss(problem, u, v)))
+        seen = basis.sharpness(descent).ball
+        if seen.is_finite():
+            slack = rational(2) ** -4000
+            assert characteristic_sign(problem, u, v, fraction(seen.upper()) + slack)
+            assert not characteristic_sign(problem, u, v, fraction(seen.lower()) - slack)
+        descent.advance()
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3)])
+def test_the_box_grows_no_faster_than_errors_do(shape):
+    """Stable descent: errors do not grow; an interval iteration would lose a bit or more a step."""
+    problem = mpsharp.problems.gaussian(*shape, step_size=0.05)
+    descent = Descent(problem, 0.05, 200)
+    lost = []
+    for _ in range(200):
+        descent.advance()
+        with flint.ctx.workprec(64):
+            lost.append(float(abs(descent.box.moved).log()) / np.log(2))
+    assert lost[-1] < -170
+
+
+def test_numbers_that_no_precision_holds():
+    problem = mpsharp.Problem(X=[["1/3", "0.1"]], y=["1/7"], u=["0.2", "2/3"], v=["1/9", "5"])
+    descent = Descent(problem, "1/10", 90)
+    (u, v) = exact_states(problem, "1/10", 1)[1]
+    descent.advance()
+    with flint.ctx.workprec(3000):
+        assert descent.loss().contains(to_ball(exact_loss(problem, u, v)))
+        assert descent.loss().rel_accuracy_bits() > 70
