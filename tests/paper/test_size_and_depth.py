@@ -28,8 +28,10 @@ def test_flow_ends_at_the_exact_limit(cats_and_dogs):
         assert row["imbalance_drift"] < 1e-9
     found = {trend["trend"]: trend for trend in size_and_depth.trends(made)}
     assert (found["rises with n samples"]["holding"], found["rises with n samples"]["of"]) == (1, 1)
-    # Q < 1 here: with more layers the sharpness falls.
-    assert found["rises with depth"]["holding"] == 0
+    depths = found["rises with depth, where Q > 1"]
+    assert made[-1].difficulty < 1  # with more layers the sharpness falls
+    assert (depths["holding"], depths["of"]) == (0, 0)
+    assert made[-1].result.sharpness[-1] < made[-2].result.sharpness[-1]
     assert len(size_and_depth.plot(made, "cats and dogs").axes) == 2
     assert len(size_and_depth.points(made)) == sum(len(line.result.step) for line in made)
 

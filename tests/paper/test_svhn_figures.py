@@ -117,18 +117,17 @@ def test_trends_of_batch_size_and_learning_rate():
     assert {(trend["of"], trend["mean_ratio"]) for trend in nothing} == {(0, None)}
 
 
-def test_bounds_are_judged_only_where_runs_converged():
-    def line(n, S, status, between):
-        one = ended(S, status, panel="size", n_samples=n, depth=2, subset=0)
+def test_depths_are_compared_where_they_should_rise_and_bounds_where_runs_converged():
+    def line(subset, depth, S, status="converged", between=True):
+        one = ended(
+            S, status, panel="depth", n_samples=4, depth=depth, subset=subset, difficulty=2.0 - subset
+        )
         one.bounds, one.row = SimpleNamespace(lower=2.0), lambda: {"between_bounds": between}
         return one
 
-    made = [
-        line(4, 2.0, "converged", True),
-        line(8, 9.0, "converged", False),
-        line(9, 8.0, "completed", False),
-    ]
-    made += [SimpleNamespace(**{**vars(one), "panel": "depth"}) for one in made]
-    trends = size_and_depth.trends(made)
-    assert (trends[0]["holding"], trends[0]["of"]) == (1, 2)
-    assert (trends[-1]["holding"], trends[-1]["of"], trends[-1]["smallest_ratio"]) == (2, 4, 1.0)
+    made = [line(0, 2, 4.0), line(0, 3, 5.0, between=False), line(0, 4, 4.0, "completed", False)]
+    made += [line(1, 2, 9.0), line(1, 3, 8.0)]  # Q = 1 here
+    rises, depths, between = size_and_depth.trends(made)
+    assert rises["of"] == 0
+    assert (depths["holding"], depths["of"], depths["smallest_ratio"]) == (1, 2, 0.8)
+    assert (between["holding"], between["of"], between["smallest_ratio"]) == (3, 4, 2.0)

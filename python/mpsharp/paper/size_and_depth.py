@@ -19,7 +19,7 @@ from mpsharp.paper.files import write_csv
 from mpsharp.paper.kept import MakeRun, kept
 from mpsharp.paper.printed import SIZES
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN, drawn, possible
-from mpsharp.theory import Bounds, minimizer_sharpness, minimizer_sharpness_bounds
+from mpsharp.theory import Bounds, dataset_difficulty, minimizer_sharpness, minimizer_sharpness_bounds
 from mpsharp.training import run
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class SizeAndDepth:
 
 FIGURES = (
     SizeAndDepth("fig05", CIFAR, (100, 300, 500), 300, 2.5),
-    SizeAndDepth("fig13", SVHN, (50, 100, 150), 100, 2.0),
+    SizeAndDepth("fig13", SVHN, (50, 100, 130), 130, 2.5),
     SizeAndDepth("fig17", SPEECH, (100, 300, 400), 300, 2.5),
 )
 
@@ -131,6 +131,7 @@ class Line:
     ----------
     panel : "size" or "depth".
     n_samples, depth, subset : of its problem.
+    difficulty : Q of its subset.
     limit : exact sharpness at its end.
     bounds : of Theorem 4.6.
     result : the run.
@@ -140,6 +141,7 @@ class Line:
     n_samples: int
     depth: int
     subset: int
+    difficulty: float
     limit: float
     bounds: Bounds
     result: Trajectory
@@ -156,6 +158,7 @@ class Line:
             "n_samples": self.n_samples,
             "depth": self.depth,
             "subset": self.subset,
+            "difficulty": self.difficulty,
             "status": self.result.status,
             "steps": int(self.result.step[-1]),
             "flow_time": float(self.result.flow_time[-1]),
@@ -243,6 +246,7 @@ def lines(
             made.append(
                 Line(
                     *(panel, n, depth, subset),
+                    difficulty=float(dataset_difficulty(problem.X, problem.y)),
                     limit=minimizer_sharpness(problem.X, problem.y, depth),
                     bounds=minimizer_sharpness_bounds(problem.X, problem.y, depth),
                     result=result,
@@ -278,6 +282,8 @@ def points(made: Sequence[Line]) -> list[dict[str, Any]]:
 def trends(made: Sequence[Line]) -> list[dict[str, Any]]:
     """Compare the final sharpness of neighbouring sizes and depths, subset by subset.
 
+    Depths are compared where Q > 1: below, Theorem 4.6 has the sharpness fall with depth.
+
     Returns
     -------
     list of dict
@@ -285,21 +291,20 @@ def trends(made: Sequence[Line]) -> list[dict[str, Any]]:
         sharpness that should be higher to the other, "smallest_ratio".
     """
     found = []
-    for panel, name in (("size", "n_samples"), ("depth", "depth")):
+    for panel, name, text in (("size", "n_samples", ""), ("depth", "depth", ", where Q > 1")):
         final = {
             (line.subset, getattr(line, name)): float(line.result.sharpness[-1])
             for line in made
-            if line.panel == panel
+            if line.panel == panel and (panel == "size" or line.difficulty > 1)
         }
-        values = sorted({value for _, value in final})
         ratios = [
             final[subset, high] / final[subset, low]
-            for low, high in itertools.pairwise(values)
+            for low, high in itertools.pairwise(sorted({value for _, value in final}))
             for subset in sorted({subset for subset, _ in final})
         ]
         found.append(
             {
-                "trend": f"rises with {name.replace('_', ' ')}",
+                "trend": f"rises with {name.replace('_', ' ')}{text}",
                 "holding": sum(ratio > 1 for ratio in ratios),
                 "of": len(ratios),
                 "smallest_ratio": min(ratios, default=None),
