@@ -8,4 +8,5 @@ COMPARE_BITS = (24, 53, 64, 128, 256, 512, 1024)
 
 ROUNDS = 5  # the best of this many is reported; methods take turns within a round
 SLICE = 0.05  # seconds of repetitions per method and round
+SLICES = 25  # into so many parts a slice is divided for methods with more threads
 PATIENCE = 4.0  # seconds; a call that takes longer is timed once instead of in rounds

@@ -93,12 +93,14 @@ void check_lanes(Tally& tally, const MatrixProducts& products, const Vector& rig
 }
 
 /// Dot products of lanes whose columns of products grow as fast as they can, and which cancel, so
-/// that their upper limbs do not decide. With limbs of 2^52 - 2^26 + 1 both halves of a product of
-/// limbs are nearly 2^52.
+/// that their upper limbs do not decide, or do not. With limbs of 2^52 - 2^26 + 1 both halves of a
+/// product of limbs are nearly 2^52.
 void check_full_columns(Tally& tally) {
   const Poll poll = [] {};
-  constexpr std::size_t n = 12000;
-  for (const long n_limbs : {1L, 2L, 5L, 20L}) {
+  constexpr std::size_t n = 20000;
+  for (const long signed_limbs : {1L, 2L, 5L, 20L, -1L, -2L, -5L, -20L}) {
+    const bool cancels = signed_limbs < 0;
+    const long n_limbs = std::abs(signed_limbs);
     const Bits bits(52 * n_limbs);
     Vector a(n, bits);
     Vector b(n, bits);
@@ -110,7 +112,7 @@ void check_full_columns(Tally& tally) {
     for (std::size_t i = 0; i < n; ++i) {
       mpfr_set(a[i], a[0], MPFR_RNDN);
       mpfr_set(b[i], a[0], MPFR_RNDN);
-      if (i >= n / 2) mpfr_neg(b[i], b[i], MPFR_RNDN);
+      if (cancels && i >= n / 2) mpfr_neg(b[i], b[i], MPFR_RNDN);
     }
     mpfr_nextabove(b[n - 1]);
     const auto products =
