@@ -186,7 +186,8 @@ def test_gaussian():
         lambda: problems.appendix_d(n=np.int64(6), rank=3, seed=2, depth=3, steps=np.int32(7)),
         lambda: problems.gaussian(n=4, d=np.int64(7), step_size=Fraction(1, 8)),
         lambda: problems.from_dataset("digits-3-5", 20, 5, depth=3, v=0.25),
-        lambda: problems.row_space(problems.gaussian(n=4, d=9)),
+        lambda: problems.reduced(problems.gaussian(n=4, d=9)),
+        lambda: problems.reduced(problems.gaussian(n=4, d=9), "spectral"),
     ],
 )
 def test_recipes_rebuild_the_same_problem(make):
@@ -262,7 +263,7 @@ def test_figure_29_postponed_drop_comes_within_its_steps():
 @given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 99))
 def test_row_space_keeps_what_the_model_computes(n, d, seed):
     P = problems.gaussian(n=n, d=d, seed=seed)
-    short = problems.row_space(P)
+    short = problems.reduced(P)
     assert short.X.shape == (n, min(n, d))
     # Each side errs by at most about d·u·‖x_i‖‖u‖ in the product, and as much in the factorisation.
     scale = np.linalg.norm(P.X) * np.linalg.norm(P.u)
@@ -270,14 +271,14 @@ def test_row_space_keeps_what_the_model_computes(n, d, seed):
 
 
 def test_row_space_wants_float64():
-    with pytest.raises(ConfigurationError, match="row_space: expected float64 data"):
-        problems.row_space(explicit(u=["0.1", "0.2", "0.3"]))
+    with pytest.raises(ConfigurationError, match="reduced: expected float64 data"):
+        problems.reduced(explicit(u=["0.1", "0.2", "0.3"]))
 
 
 @given(st.integers(1, 6), st.integers(1, 9), st.integers(0, 99))
 def test_spectral_keeps_loss_and_sharpness(n, d, seed):
     P = problems.gaussian(n=n, d=d, seed=seed)
-    short = problems.spectral(P)
+    short = problems.reduced(P, "spectral")
     assert short.X.shape == (n, min(n, d))
     assert np.count_nonzero(short.X) == min(n, d)
     before, after = (mpsharp.run(Q, bits=100, steps=1) for Q in (P, short))
@@ -289,7 +290,7 @@ def test_spectral_keeps_loss_and_sharpness(n, d, seed):
 
 
 def test_spectral_wants_float64_and_data():
-    with pytest.raises(ConfigurationError, match="spectral: expected float64 data"):
-        problems.spectral(explicit(u=["0.1", "0.2", "0.3"]))
-    with pytest.raises(ConfigurationError, match="spectral: expected data other than zero"):
-        problems.spectral(Problem(X=np.zeros((2, 2)), y=np.ones(2), u=np.ones(2), v=np.ones(1)))
+    with pytest.raises(ConfigurationError, match="reduced: expected float64 data"):
+        problems.reduced(explicit(u=["0.1", "0.2", "0.3"]), "spectral")
+    with pytest.raises(ConfigurationError, match="reduced: expected data other than zero"):
+        problems.reduced(Problem(X=np.zeros((2, 2)), y=np.ones(2), u=np.ones(2), v=np.ones(1)), "spectral")

@@ -105,7 +105,7 @@ def unstable_direction(
     high = min(2 * bits + 512, MAX_BITS) if reference_bits is None else check_bits(reference_bits)
     if high < bits + 32:
         raise ConfigurationError(f"reference_bits: expected at least bits + 32 = {bits + 32}, got {high}")
-    made = problems.spectral(problems.appendix_d(seed=seed) if problem is None else problem)
+    made = problems.reduced(problems.appendix_d(seed=seed) if problem is None else problem, "spectral")
     options: dict[str, Any] = {
         "steps": steps,
         "coordinates": "spectral",

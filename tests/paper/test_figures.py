@@ -116,7 +116,7 @@ def test_listing_names_every_exhibit():
 def test_row_space_keeps_loss_and_sharpness(cats_and_dogs):
     problem = problems.from_dataset("cifar10-cat-dog", 20, limit_ratio=0.9, steps=10)
     full = mpsharp.run(problem, bits=53)
-    reduced = mpsharp.run(problems.row_space(problem), bits=53)
+    reduced = mpsharp.run(problems.reduced(problem), bits=53)
     # the factorisation rounds X by a few 2**-52 of its norm, and ten steps do not amplify that much
     bound = 20 * 3072 * 2.0**-52
     assert abs(reduced.loss / full.loss - 1).max() < bound * 100

@@ -14,7 +14,7 @@ from mpsharp.paper.sampled_changes import sample_changes, states_along
 @pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [5, 25])
 def test_the_mean_over_ten_thousand_batches_on_twenty_real_states(cats_and_dogs, batch_size):
-    start = problems.row_space(problems.from_dataset("cifar10-cat-dog", 100, 1, v=0.5))
+    start = problems.reduced(problems.from_dataset("cifar10-cat-dog", 100, 1, v=0.5))
     steps = [1, 3, 10, 30, 60, 100, 200, 400, 800, 1500]
     rng = np.random.default_rng(59)
     for optimizer in (GD(1e-3), SGD(1e-3, batch_size)):
@@ -29,7 +29,7 @@ def test_the_mean_over_ten_thousand_batches_on_twenty_real_states(cats_and_dogs,
 
 
 def test_the_mean_over_all_batches_of_a_few_real_samples(cats_and_dogs):
-    start = problems.row_space(problems.from_dataset("cifar10-cat-dog", 8, 1, v=0.5))
+    start = problems.reduced(problems.from_dataset("cifar10-cat-dog", 8, 1, v=0.5))
     for step, state in states_along(start, SGD(1e-3, 2), [1, 20, 200]).items():
         for batch_size in (1, 3, 8):
             changes = []

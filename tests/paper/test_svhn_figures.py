@@ -85,7 +85,7 @@ def test_subsets_are_those_of_from_dataset(depth):
     data = datasets.load(sources.SVHN)
     assert sources.possible(SIZES, data) == (20,)
     assert sources.possible((4, 10, 100), data) == (4, 10, 20)
-    named = problems.row_space(problems.from_dataset(sources.SVHN, 8, 3, depth=depth))
+    named = problems.reduced(problems.from_dataset(sources.SVHN, 8, 3, depth=depth))
     assert sources.drawn(data, 8, 3, depth).sha256 == named.sha256
 
 

@@ -28,7 +28,7 @@ def configs(*, full: bool = False, seed: int = 0) -> dict[str, Run]:
     """
     postponed, blowup = problems.figure29_postponed(seed), problems.figure29_blowup(seed)
     if not full:
-        postponed, blowup = problems.row_space(postponed), problems.row_space(blowup)
+        postponed, blowup = problems.reduced(postponed), problems.reduced(blowup)
     every = 1 if full else 2  # the drop takes a few steps: records further apart miss the catapult
     runs = {f"n=300, {bits} bits": Run(postponed, {"bits": bits, "record_every": every}) for bits in BITS}
     return runs | {f"n=100, {bits} bits": Run(blowup, {"bits": bits, "steps": 600}) for bits in BITS}

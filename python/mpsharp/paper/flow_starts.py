@@ -213,7 +213,7 @@ def lines(
         subset: Subset | None = None
         for k in range(weight_seeds):
             u, v = initialization.alpha_beta(X.shape[1], alpha, beta, np.random.default_rng([seed, k]))
-            problem = problems.spectral(problems.Problem(X=triangle.T, y=y, u=basis.T @ u, v=v))
+            problem = problems.reduced(problems.Problem(X=triangle.T, y=y, u=basis.T @ u, v=v), "spectral")
             if subset is None:
                 subset = _subset(problem, alpha, beta, starts, np.random.default_rng([seed, n, 1]))
             imbalance = float(layer_imbalance(problem.X, problem.u, problem.v)[0])

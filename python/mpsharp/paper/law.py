@@ -64,7 +64,7 @@ class Case:
     def problem(self) -> Problem:
         """Build it; for spectral coordinates decomposed once, in float64."""
         made = self._problem()
-        return problems.spectral(made) if self.coordinates == "spectral" else made
+        return problems.reduced(made, "spectral") if self.coordinates == "spectral" else made
 
     def _problem(self) -> Problem:
         if self.family == "appendix_d":

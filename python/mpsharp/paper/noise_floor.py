@@ -43,7 +43,7 @@ def make(
     """Run the default problem at k bits and with noise 2^-k, several seeds (`mpsharp.paper.exhibit.Make`)."""
     rows, curves = [], {}
     for one in range(seed, seed + (20 if full else 5)):
-        problem = problems.spectral(problems.appendix_d(seed=one))
+        problem = problems.reduced(problems.appendix_d(seed=one), "spectral")
         for k in K:
             rounded = _train(problem, k, progress=progress)
             noisy = _train(problem, BITS, noise=Fraction(1, 2**k), seed=one, progress=progress)

@@ -35,4 +35,4 @@ def drawn(dataset: Dataset, n: int, seed: int, depth: int = 2) -> problems.Probl
     rng = np.random.default_rng(seed)
     X, y = dataset.balanced_subset(n, rng)
     u, v = initialization.pytorch_default(X.shape[1], depth, rng)
-    return problems.row_space(problems.Problem(X=X, y=y, u=u, v=v))
+    return problems.reduced(problems.Problem(X=X, y=y, u=u, v=v))
