@@ -10,7 +10,10 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <random>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "kernels/diagonal_products.hpp"
 #include "kernels/grid.hpp"
@@ -38,12 +41,25 @@ struct Problem {
   }
 };
 
-/// Moves numbers to where exponents are too large for the kernels, or just not, or become so in a
-/// step.
-void move_far(Span numbers, Generator& generator) {
-  const long by = Grid::exponent_limit - between(generator, 0, 40);
-  const bool up = one_in(generator, 2);
-  for (__mpfr_struct& x : numbers) mpfr_mul_2si(&x, &x, up ? by : -by, MPFR_RNDN);
+/// Moves some of the numbers of a problem to where exponents are too large for the kernels, or just
+/// not, or become so in a step: there MPFR numbers have to take over, which overflow somewhat
+/// later.
+void move_far(std::span<const Span> parts, Generator& generator) {
+  const bool one_way = one_in(generator, 2);
+  bool up = one_in(generator, 2);
+  for (const Span numbers : parts) {
+    if (one_in(generator, 4)) continue;
+    if (!one_way) up = one_in(generator, 2);
+    const Grid grid = grid_of(numbers);
+    std::int64_t most = -Grid::exponent_limit;  // exponent, of the largest or of the smallest
+    for (const __mpfr_struct& x : numbers) {
+      if (mpfr_regular_p(&x)) most = std::max<std::int64_t>(most, (up ? 1 : -1) * mpfr_get_exp(&x));
+    }
+    const std::int64_t limit = Grid::exponent_limit / (one_in(generator, 2) ? 1 : 2);
+    const long by = limit - most - (one_in(generator, 2) ? 0 : between(generator, 0, 40));
+    if (!grid.finite || grid.empty) continue;
+    for (__mpfr_struct& x : numbers) mpfr_mul_2si(&x, &x, up ? by : -by, MPFR_RNDN);
+  }
 }
 
 Problem random_problem(Generator& generator) {
@@ -94,12 +110,11 @@ Problem random_problem(Generator& generator) {
   }
   const auto scale = static_cast<long>(std::min<std::int64_t>(style.spread, 400));
   mpfr_set_ui_2exp(problem.step_size, 1, -2 * scale - between(generator, -2, 12), MPFR_RNDN);
-  if (one_in(generator, 12)) {
-    const Span matrix = is_diagonal ? problem.diagonal->span() : X->entries().span();
-    for (const Span numbers : {matrix, problem.y.span(), problem.u.span(), problem.v.span()}) {
-      if (one_in(generator, 3)) move_far(numbers, generator);
-    }
-    if (one_in(generator, 3)) move_far({problem.step_size.get(), 1}, generator);
+  if (one_in(generator, 8)) {
+    const Span parts[] = {is_diagonal ? problem.diagonal->span() : X->entries().span(),
+                          problem.y.span(), problem.u.span(), problem.v.span(),
+                          Span(problem.step_size.get(), 1)};
+    move_far(parts, generator);
   }
   return problem;
 }
@@ -114,7 +129,7 @@ Limits random_limits(Generator& generator, const Mpfr& loss) {
   Limits limits;
   if (!mpfr_number_p(loss)) return limits;
   if (one_in(generator, 4)) limits.ceiling = mpfr_get_d(loss, MPFR_RNDU);
-  if (one_in(generator, 4)) limits.ceiling = std::numeric_limits<double>::infinity();
+  if (one_in(generator, 3)) limits.ceiling = std::numeric_limits<double>::infinity();
   if (one_in(generator, 3)) {
     limits.stop_loss.emplace(loss);
     if (one_in(generator, 2)) {
@@ -124,12 +139,10 @@ Limits random_limits(Generator& generator, const Mpfr& loss) {
   return limits;
 }
 
-void check_case(Tally& tally, std::uint64_t seed) {
-  Generator generator(seed);
-  const Problem problem = random_problem(generator);
+void check_runs(Tally& tally, const Problem& problem, Arithmetic arithmetic, Generator& generator,
+                const std::string& name) {
   const Poll poll = [] {};
   const int n_chunks = static_cast<int>(between(generator, 1, 4));
-  const Arithmetic arithmetic = one_in(generator, 2) ? Arithmetic::exact : Arithmetic::sequential;
   const unsigned threads = one_in(generator, 50) ? 3 : 1;
   const auto start = [&](KernelPath path) {
     const auto model = std::make_shared<const Minimalist>(
@@ -146,11 +159,11 @@ void check_case(Tally& tally, std::uint64_t seed) {
     const Limits limits = random_limits(generator, expected->loss());
     const Stop stop = expected->advance(steps, limits.ceiling, limits.stop_loss, poll);
     for (const auto& run : runs) {
-      const std::string what =
-          "seed " + std::to_string(seed) + ", bits " + std::to_string(problem.u.bits().value()) +
-          (arithmetic == Arithmetic::exact ? ", exact" : ", sequential") +
-          (problem.X == nullptr ? ", diagonal" : "") + (run == runs[0] ? ", portable" : ", ifma") +
-          ", step " + std::to_string(run->step());
+      const std::string what = name + ", bits " + std::to_string(problem.u.bits().value()) +
+                               (arithmetic == Arithmetic::exact ? ", exact" : ", sequential") +
+                               (problem.X == nullptr ? ", diagonal" : "") +
+                               (run == runs[0] ? ", portable" : ", ifma") + ", step " +
+                               std::to_string(run->step());
       if (run->advance(steps, limits.ceiling, limits.stop_loss, poll) != stop ||
           run->step() != expected->step()) {
         ++tally.mismatches;
@@ -165,6 +178,53 @@ void check_case(Tally& tally, std::uint64_t seed) {
       compare(tally, expected->v(), run->v(), what + ", v");
     }
     if (stop != Stop::none) break;
+    if (one_in(generator, 4)) {
+      std::vector<double> draws(problem.u.size() + problem.v.size());
+      for (double& draw : draws) draw = std::normal_distribution<double>()(generator);
+      const Mpfr size(1e-3, problem.u.bits());
+      expected->perturb(size, draws, poll);
+      for (const auto& run : runs) run->perturb(size, draws, poll);
+    }
+  }
+}
+
+void check_case(Tally& tally, std::uint64_t seed) {
+  Generator generator(seed);
+  const Problem problem = random_problem(generator);
+  const Arithmetic arithmetic = one_in(generator, 2) ? Arithmetic::exact : Arithmetic::sequential;
+  check_runs(tally, problem, arithmetic, generator, "seed " + std::to_string(seed));
+}
+
+/// Numbers as large, or as small, as the kernels take them, whose first step leaves their range,
+/// and that of MPFR: X u, or the residual (by which the loss overflows).
+void check_edges(Tally& tally) {
+  constexpr std::size_t n = 3;
+  constexpr std::size_t d = 20;
+  constexpr long most = Grid::exponent_limit;
+  struct Exponents {
+    long X, y, v, step_size;
+  };
+  const Bits bits(60);
+  for (const auto& [X_at, y_at, v_at, step_at] :
+       {Exponents{most, most, 1, most}, Exponents{-most, -most, 1, -most},
+        Exponents{most - 10, 1, most, -most}, Exponents{-most + 10, 1, -most, most}}) {
+    const auto X = std::make_shared<Matrix>(n, d, bits);
+    Problem problem{X,          std::nullopt, Vector(n, bits), Vector(d, bits), Vector(1, bits),
+                    Mpfr(bits), std::nullopt};
+    const auto fill = [](Span numbers, long exponent) {
+      for (__mpfr_struct& x : numbers) mpfr_set_ui_2exp(&x, 1, exponent - 1, MPFR_RNDN);
+    };
+    fill(X->entries().span(), X_at);
+    fill(problem.y.span(), y_at);
+    fill(problem.v.span(), v_at);
+    fill(Span(problem.step_size.get(), 1), step_at);
+    for (const Arithmetic arithmetic : {Arithmetic::exact, Arithmetic::sequential}) {
+      for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        Generator generator(seed);
+        check_runs(tally, problem, arithmetic, generator,
+                   "edges " + std::to_string(X_at) + ", " + std::to_string(y_at));
+      }
+    }
   }
 }
 
@@ -176,6 +236,7 @@ int main(int argc, char** argv) {
   const MpfrScope scope;
   const auto start = std::chrono::steady_clock::now();
   Tally tally;
+  check_edges(tally);
   for (std::uint64_t i = 0; i < cases; ++i) check_case(tally, seed + i);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
