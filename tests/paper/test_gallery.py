@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import html.parser
 import json
 import os
@@ -113,6 +114,20 @@ def test_mistakes_before_any_work(tmp_path):
         gallery.make_all(["all"], tmp_path / "file")
 
 
+def test_processor_time_is_counted(tmp_path):
+    def busy(folder, **options):
+        end = time.process_time() + 0.1
+        while time.process_time() < end:
+            pass
+        subprocess.run([sys.executable, "-c", "for _ in range(10**6): pass"], check=True)
+        return {"files": []}
+
+    made = dataclasses.replace(gallery_cases.EXHIBITS["one"], make=busy).produce(tmp_path)
+    assert made["processor_seconds"] >= 0.1  # the kernel counts in hundredths
+    alone = dataclasses.replace(gallery_cases.EXHIBITS["one"], make=lambda folder, **options: {"files": []})
+    assert alone.produce(tmp_path)["processor_seconds"] < made["processor_seconds"]
+
+
 class Page(html.parser.HTMLParser):
     """Collects what a page refers to, and checks that its tags are closed in order."""
 
@@ -142,6 +157,7 @@ def test_the_page_shows_everything_and_needs_nothing(tmp_path, monkeypatch):
     manifest = {
         "status": "made",
         "seconds": 12.0,
+        "processor_seconds": 90.0,
         "seed": 7,
         "files": {"fig28.png": "", "fig28_summary.csv": ""},
         "trends": [{"trend": "rises with <bits>", "holding": 3, "mean_ratio": 1.23456789012}],
@@ -157,6 +173,7 @@ def test_the_page_shows_everything_and_needs_nothing(tmp_path, monkeypatch):
         assert exhibit.statement in page.text
     for text in ("Q<", "1.5(0.1)", "64 bits", "0.123457", "12 s", "seed 7", "skipped: no data", "no <cats>"):
         assert text in page.text
+    assert "2 made in 1.5 minutes of processor time" in page.text
     for text in ("rises with <bits>", "mean ratio", "1.23457"):
         assert text in page.text
     for text in ("['loss']", "precision\n"):  # what was recorded, and a column without entries

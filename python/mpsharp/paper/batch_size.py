@@ -38,7 +38,7 @@ class BatchSize:
     ----------
     name : of the figure.
     dataset : of `mpsharp.datasets`.
-    minutes : roughly, on two cores.
+    minutes : roughly, of one core.
     """
 
     name: str
@@ -96,9 +96,9 @@ class BatchSize:
 
 
 FIGURES = (
-    BatchSize("fig04", CIFAR, 0.5),
-    BatchSize("fig12", SVHN, 1.0),
-    BatchSize("fig16", SPEECH, 0.7),
+    BatchSize("fig04", CIFAR, 0.3),
+    BatchSize("fig12", SVHN, 0.6),
+    BatchSize("fig16", SPEECH, 0.4),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Exhibit:
     title : what it shows.
     statement : what of the paper it tests, in our words.
     data : "synthetic", or the data sets it uses, separated by ", ".
-    minutes : roughly, on two cores.
+    minutes : roughly, of one core.
     make : writes its files.
     group : exhibits of one group share what they compute, and are made one after the other.
     """
@@ -89,7 +90,8 @@ class Exhibit:
         -------
         dict
             The manifest: what `make` returned, with the hash of every file, and "exhibit", "title",
-            "statement", "data", "status" ("made"), "seconds", and its `origin`.
+            "statement", "data", "status" ("made"), "seconds", "processor_seconds" of this process and
+            those it started, and its `origin`.
 
         Raises
         ------
@@ -99,7 +101,7 @@ class Exhibit:
             The data that it needs is absent.
         """
         folder = writable_folder(out)
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), _processor_seconds()
         made = self.make(folder, full=full, seed=seed, progress=progress, report=report)
         manifest = {
             **self.describe(),
@@ -108,6 +110,7 @@ class Exhibit:
             **made,
             "files": {name: sha256(folder / name) for name in made["files"]},
             "seconds": time.perf_counter() - started,
+            "processor_seconds": _processor_seconds() - worked,
         }
         write_manifest(folder, manifest)
         forget(folder, self.name)
@@ -121,3 +124,9 @@ class Exhibit:
             "statement": self.statement,
             "data": self.data,
         }
+
+
+def _processor_seconds() -> float:
+    """Processor time of this process and of those that it started and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

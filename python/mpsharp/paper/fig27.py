@@ -15,7 +15,7 @@ NAME = "fig27"
 TITLE = "float32 against float64 on the synthetic data of Appendix D"
 STATEMENT = "Loss and sharpness depend on the precision: float64 turns later, and from a higher sharpness."
 DATA = "synthetic"
-MINUTES = 0.5
+MINUTES = 0.2
 
 
 def configs(*, full: bool = False, seed: int = 0) -> dict[str, Run]:

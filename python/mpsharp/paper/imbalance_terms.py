@@ -104,7 +104,7 @@ def exhibits() -> list[Exhibit]:
             title=term.title,
             statement=f"{term.statement} {CHOICES}",
             data="cifar10-cat-dog",
-            minutes=0.5,
+            minutes=0.2,
             make=partial(_make, term),
         )
         for term in FIGURES

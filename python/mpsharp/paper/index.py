@@ -50,7 +50,7 @@ def write_index(folder: Path, exhibits: Sequence[Exhibit]) -> Path:
         entries=entries,
         counts=counts,
         versions=versions(),
-        minutes=sum(entry["seconds"] for entry in entries) / 60,
+        minutes=sum(entry["processor_seconds"] for entry in entries) / 60,
     )
     write_file(folder / PAGE, text.encode())
     return folder / PAGE
@@ -70,6 +70,7 @@ def _entry(folder: Path, exhibit: Exhibit) -> dict[str, Any]:
         "status": status,
         "reason": manifest.get("reason", ""),
         "seconds": float(manifest.get("seconds", 0.0)),
+        "processor_seconds": float(manifest.get("processor_seconds", 0.0)),
         "seed": manifest.get("seed"),
         "full": bool(manifest.get("full", False)),
         "picture": next((name for name in files if name.endswith(".png")), None),

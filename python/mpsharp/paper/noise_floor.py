@@ -25,7 +25,7 @@ STATEMENT = (
     "relative perturbations of size 2^-k, at many more bits, bring catapult and outcome of k bits (ours)."
 )
 DATA = "synthetic"
-MINUTES = 0.6
+MINUTES = 0.4
 K = (24, 32, 53, 64, 96, 128, 192, 256)
 BITS = 640  # above the horizon of some 360 bits, so that only the noise is left
 STEPS = 450

@@ -36,14 +36,14 @@ class NumberedTable:
     content : one of `mpsharp.paper.tables.CONTENTS`.
     data : data sets in the paper's order.
     statement : what it tests, in our words.
-    minutes : on two cores, with the subsets that the tables share.
+    minutes : of one core, with the subsets that the tables share.
     """
 
     number: int
     content: str
     data: tuple[str, ...]
     statement: str
-    minutes: float = 0.5
+    minutes: float = 0.4
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ STATEMENT = (
     "The outcome of training depends on precision; one run at each step size predicts the borders (ours)."
 )
 DATA = "synthetic"
-MINUTES = 6.0
+MINUTES = 4.0
 BITS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
 STEPS = 2000
 SEEDS = 4

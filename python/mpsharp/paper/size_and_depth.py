@@ -45,7 +45,7 @@ class SizeAndDepth:
     dataset : of `mpsharp.datasets`.
     sizes : numbers of samples of the two-layer runs.
     depth_samples : of the runs at every depth; enough for Q > 1.
-    minutes : roughly, on two cores.
+    minutes : roughly, of one core.
     subsets : of every size and depth.
     """
 

@@ -35,7 +35,7 @@ class StartBounds:
     name : of the figure.
     dataset : of `mpsharp.datasets`.
     sizes : numbers of samples.
-    minutes : roughly, on two cores.
+    minutes : roughly, of one core.
     """
 
     name: str

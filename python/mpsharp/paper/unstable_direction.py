@@ -22,7 +22,7 @@ STATEMENT = (
     "grows by |1 - step size * S| a step until it is seen as a catapult, and then stabilises itself."
 )
 DATA = "synthetic"
-MINUTES = 0.3
+MINUTES = 0.2
 BITS = (24, 53, 128, 256, 512)
 STEPS = 480
 SHOWN = 53
