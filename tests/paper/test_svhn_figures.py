@@ -41,7 +41,8 @@ def test_one_is_made_by_the_command_line_of_all_the_data_that_there_is(tmp_path)
     manifest = json.loads((tmp_path / "fig13.json").read_text())
     assert manifest["status"] == "made"
     assert manifest["sources"]["svhn-3-5"]["name"] == "train_32x32.mat"
-    assert all(f"fig13 {note}" in done.stdout for note in manifest["notes"])
+    for trend in manifest["trends"]:
+        assert f"fig13 {trend['trend']}: {trend['holding']} of {trend['of']}" in done.stdout
     summary = rows(tmp_path / "fig13_summary.csv")
     assert {(row["n_samples"], row["status"]) for row in summary} == {("20", "converged")}
     assert [row["depth"] for row in summary if row["subset"] == "0"] == ["2", "2", "3", "4", "5"]

@@ -88,11 +88,10 @@ class BatchSize:
         write_csv(folder / f"{name}_summary.csv", rows)
         found = trends(made)
         write_csv(folder / f"{name}_trends.csv", found)
-        notes = [f"{trend['trend']}: {trend['holding']} of {trend['of']}" for trend in found]
-        for note in notes:
-            report(f"{name} {note}")
+        for trend in found:
+            report(f"{name} {trend['trend']}: {trend['holding']} of {trend['of']}")
         ends = (".png", ".pdf", "_curves.csv", "_summary.csv", "_trends.csv")
-        return {"runs": rows, "trends": found, "notes": notes, "files": [f"{name}{end}" for end in ends]}
+        return {"runs": rows, "trends": found, "files": [f"{name}{end}" for end in ends]}
 
 
 FIGURES = (
