@@ -164,6 +164,20 @@ def test_a_record_moved_by_a_power_of_two_keeps_that_many_bits(k):
         assert seen[name][[0, 1, 3, 4]].min() > 55
 
 
+def test_the_proof_takes_the_bits_it_needs(monkeypatch):
+    """A loss of 2⁻³⁰⁰ is the square of what cancels; with next to no spare bits the first pass fails."""
+    pytest.importorskip("flint")
+    monkeypatch.setattr("mpsharp.balls.proof._FIRST", 4)
+    problem = mpsharp.problems.gaussian(5, 9, step_size=0.1)
+    options = {"steps": 5000, "record_every": 50, "stop_loss": "1e-100"}
+    run = mpsharp.run(problem, bits=200, verify="proven", **options)
+    assert run.config["verified"]["at"] > 204
+    other = mpsharp.run(problem, bits=1000, **options)
+    for name in ("loss", "sharpness"):
+        true = agreed_bits(run.records[name], other.records[name])
+        assert np.all((true - 2 < run[f"{name}_bits"]) & (run[f"{name}_bits"] <= true))
+
+
 def test_data_that_the_format_does_not_hold_count_as_errors():
     pytest.importorskip("flint")
     problem = mpsharp.Problem(X=[["1/3"]], y=["0.3"], u=["0.1"], v=["0.7"])

@@ -15,12 +15,13 @@ flint = pytest.importorskip("flint")
 
 from mpsharp.balls.descent import Descent  # noqa: E402
 from mpsharp.balls.hessian import HessianBasis  # noqa: E402
-from mpsharp.balls.numbers import to_ball  # noqa: E402
+from mpsharp.balls.numbers import norm, to_ball  # noqa: E402
 
 
-def exact_states(problem, step_size, steps):
+def exact_states(problem, step_size, steps, start=None):
     """(u, v) after each step, without any rounding."""
     X, y, u, v = map(rationals, (problem.X, problem.y, problem.u, problem.v))
+    u, v = start or (u, v)
     h = rational(step_size) / len(y)
     states = [(u, v)]
     for _ in range(steps):
@@ -78,6 +79,60 @@ def test_balls_hold_loss_and_sharpness_of_exact_arithmetic(problem, bits):
             slack = rational(2) ** -4000
             assert characteristic_sign(problem, u, v, fraction(seen.upper()) + slack)
             assert not characteristic_sign(problem, u, v, fraction(seen.lower()) - slack)
+        descent.advance()
+
+
+def coordinates_of(descent, values):
+    """Upper bounds of |B⁻¹x| for exact x."""
+    frame = descent.frame
+    with flint.ctx.workprec(300):
+        seen = (frame.transposed * flint.arb_mat([[to_ball(x)] for x in values])).entries()
+        length = norm(seen)
+        return [(abs(x) + 2 * frame.skew * length).abs_upper() for x in seen]
+
+
+def check_holds(descent, basis, problem, u, v):
+    """Whether the box holds a point, and the balls what belongs to it."""
+    x = [dot(row, u) for row in rationals(problem.X)] if descent.space.by_sample else u
+    away = [a - fraction(b) for a, b in zip(x, descent.x.entries(), strict=True)]
+    scale = max(map(abs, away), default=0)
+    for a, r in zip(coordinates_of(descent, away), descent.rho, strict=True):
+        assert fraction(a) <= fraction(r) + scale * rational(2) ** -40
+    for a, b, r in zip(v, descent.v, descent.phi, strict=True):
+        assert abs(a - fraction(b)) <= fraction(r)
+    outputs = [dot(row, u) for row in rationals(problem.X)]
+    z = residuals(rationals(problem.X), rationals(problem.y), u, v)
+    with flint.ctx.workprec(20_000):
+        assert descent.loss().contains(to_ball(exact_loss(problem, u, v)))
+        assert descent.box.pairing.contains(to_ball(dot(outputs, z)))
+        assert descent.box.curvature.contains(to_ball(dot(outputs, outputs)))
+    seen = basis.sharpness(descent).ball
+    slack = rational(2) ** -4000
+    assert characteristic_sign(problem, u, v, fraction(seen.upper()) + slack)
+    assert not characteristic_sign(problem, u, v, fraction(seen.lower()) - slack)
+
+
+steps_aside = st.sampled_from([0, 1, -1, 2, -3])
+
+
+@settings(max_examples=60)
+@given(problems(max_n=3, max_d=3, max_depth=4, scale_bits=3), st.sampled_from([1, 5, 40]), st.data())
+def test_a_box_of_any_size_holds_what_starts_in_it(problem, k, data):
+    """A corner of a box of our own choice, and one step from there: every derivative is put to use."""
+    move = st.builds(lambda x: rational(x) / 2**k, steps_aside)
+    u, v = rationals(problem.u), rationals(problem.v)
+    du = data.draw(st.lists(move, min_size=len(u), max_size=len(u)))
+    dv = data.draw(st.lists(move, min_size=len(v), max_size=len(v)))
+    step_size = problem.optimizer.step_size
+    descent = Descent(problem, step_size, 200)
+    away = [dot(row, du) for row in rationals(problem.X)] if descent.space.by_sample else du
+    descent.rho = coordinates_of(descent, away)
+    descent.phi = [to_ball(abs(x)) for x in dv]
+    descent._box = None
+    start = [a + b for a, b in zip(u, du, strict=True)], [a + b for a, b in zip(v, dv, strict=True)]
+    basis = HessianBasis(problem, 40)
+    for u, v in exact_states(problem, step_size, 1, start):
+        check_holds(descent, basis, problem, u, v)
         descent.advance()
 
 
