@@ -4,6 +4,7 @@ BITS = (24, 53, 64, 128, 256, 512, 1024, 4096)
 SIZES = ((100, 100), (100, 1000), (1000, 3072))
 STEP_SIZES = ((100, 100), (100, 1000), (300, 3072))
 SHORT_BITS = (64, 256, 1024)
+SPECTRAL_BITS = (256, 1024)
 COMPARE_BITS = (24, 53, 64, 128, 256, 512, 1024)
 
 ROUNDS = 5  # the best of this many is reported; methods take turns within a round

@@ -19,6 +19,7 @@ import params
 
 import mpsharp
 from mpsharp import _core
+from mpsharp.backends.coordinates import transform
 from mpsharp.backends.transfer import to_core
 from mpsharp.errors import DatasetError
 from mpsharp.exact import ExactArray
@@ -198,6 +199,60 @@ def bench_step(library, sizes, bit_list, rows, what="GD step", data=None):
             report(rows, what, n, d, bits, best_times(methods), 2 * n * d)
 
 
+def bench_spectral(library, bit_list, rows):
+    """Steps of the default problem up to its catapult: spectral coordinates against parameter ones.
+
+    The decomposition of X is made before, and timed on its own.
+    """
+    for bits in bit_list:
+        problem = mpsharp.problems.appendix_d()
+        n, d = problem.X.shape
+        started = time.perf_counter()
+        form = transform(problem, "spectral", bits)
+        seconds = time.perf_counter() - started
+        steps = 400 if bits > 256 else 200  # of 422 and some 365 up to the catapult
+
+        def numbers(values, bits=bits):
+            return to_core(ExactArray.from_any(values, bits))
+
+        def numbers_of(of, numbers=numbers):
+            return numbers(of.y), numbers(of.u)
+
+        v, step_size = numbers(problem.v), numbers([problem.optimizer.step_size])
+
+        def start(data, y, u, v=v, step_size=step_size, n=n):
+            return _core.GradientDescent(_core.Minimalist(data, y, 2, n), u, v, step_size)
+
+        def loop_steps(steps=steps, problem=problem, d=d, bits=bits):
+            plain = loop.Loop(
+                library, problem.X, problem.y, problem.u, np.zeros(d), 1.0, problem.optimizer.step_size, bits
+            )
+            for _ in range(steps):
+                plain.step()
+
+        matrix = _core.Matrix.from_float64(problem.X, bits)
+        diagonal = numbers(form.X)
+        runs = {
+            f"spectral {arithmetic}": (_core.Data.diagonal(diagonal, arithmetic), *numbers_of(form))
+            for arithmetic in ("exact", "sequential")
+        } | {
+            f"parameter {arithmetic}": (_core.Data(matrix, arithmetic, 1, ""), *numbers_of(problem))
+            for arithmetic in ("exact", "sequential")
+        }
+        methods = {"loop, temporaries": loop_steps} | {
+            f"mpsharp {name}": lambda run=run, steps=steps: start(*run).advance(steps, 1e300, None)
+            for name, run in runs.items()
+        }
+        times = {name: seconds / steps for name, seconds in best_times(methods).items()}
+        print(f"\ndefault problem, {bits} bits: decomposition {seconds:.2f} s; microseconds per step")
+        for name, per_step in times.items():
+            ratio = times["loop, temporaries"] / per_step
+            print(f"  {name:32s} {per_step * 1e6:12.1f} {ratio:22.1f} times the loop's speed")
+            rows.append(("spectral", n, d, bits, name, per_step, ratio))
+        faster = times["mpsharp parameter exact"] / times["mpsharp spectral exact"]
+        print(f"  spectral against parameter, exact: {faster:.1f} times")
+
+
 def bench_cats_and_dogs(library, rows):
     """A step on 1000 cats and dogs; on data of the same shape, saying so, where they are not to be had."""
     n, d, what, data = 1000, 3072, "GD step, cats and dogs", None
@@ -282,7 +337,7 @@ def size(text):
     return int(n), int(d)
 
 
-WHAT = ("matvec", "step", "cats-and-dogs", "compare")
+WHAT = ("matvec", "step", "spectral", "cats-and-dogs", "compare")
 
 
 def main() -> None:
@@ -290,7 +345,7 @@ def main() -> None:
     parser.add_argument("what", nargs="*", default=WHAT, help=", ".join(WHAT))
     parser.add_argument("--short", action="store_true", help="64, 256 and 1024 bits, without 1000×3072")
     parser.add_argument("--sizes", nargs="+", type=size, help="N×D as 100x1000; of matvec and step")
-    parser.add_argument("--bits", nargs="+", type=int, help="of matvec and step")
+    parser.add_argument("--bits", nargs="+", type=int, help="of matvec, step and spectral")
     parser.add_argument("--steps", type=int, default=4000, help="steps of the comparison")
     parser.add_argument(
         "--out",
@@ -313,6 +368,8 @@ def main() -> None:
             bench_matvec(library, sizes, bits, rows)
         if "step" in options.what:
             bench_step(library, options.sizes or params.STEP_SIZES, options.bits or params.SHORT_BITS, rows)
+        if "spectral" in options.what:
+            bench_spectral(library, options.bits or params.SPECTRAL_BITS, rows)
         if "cats-and-dogs" in options.what:
             bench_cats_and_dogs(library, rows)
         if "compare" in options.what:
