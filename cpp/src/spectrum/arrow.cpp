@@ -36,7 +36,7 @@ class Climb {
         log2_gap_(log2_gap),
         poll_(poll),
         pair_{Mpfr(wide_), Vector(arrow.border.size(), wide_), Vector(arrow.w.size(), wide_),
-              Mpfr(wide_)} {}
+              Mpfr(wide_), Mpfr(wide_)} {}
 
   /// Nothing where the vector turns out to be worse than expected.
   std::optional<TopEigenpair> from(DoubleArrow& rough, double value) {
@@ -101,6 +101,7 @@ class Climb {
     const long known = right_bits(seen);
     if (2 * known - log2_gap_ < accuracy_ || known < 2) return std::nullopt;
     mpfr_set(pair_.value, seen.value, MPFR_RNDN);
+    mpfr_set(pair_.norm, seen.norm, MPFR_RNDN);
     mpfr_set(pair_.residual, seen.residual, MPFR_RNDU);
 
     const Bits bits = factored_->arrow().border.bits();
@@ -152,7 +153,7 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   const Mpfr coarse_bound = norm_bound(coarse);
   if (mpfr_zero_p(coarse_bound)) {  // H = 0: any vector will do, and 0 is the answer
     TopEigenpair pair{Mpfr(bits), Vector(arrow.border.size(), bits), Vector(arrow.w.size(), bits),
-                      Mpfr(bits)};
+                      Mpfr(1.0, bits), Mpfr(bits)};
     mpfr_set_ui(pair.x[0], 1, MPFR_RNDN);
     return pair;
   }

@@ -10,7 +10,7 @@ TopEigenpair search_top_eigenpair(const ArrowCopy& at, const Mpfr& start, const 
   const Arrow& arrow = at.arrow();
   const std::size_t k = arrow.border.size(), m = arrow.w.size();
   const Bits bits = arrow.border.bits();
-  TopEigenpair pair{Mpfr(bits), Vector(k, bits), Vector(m, bits), Mpfr(bits)};
+  TopEigenpair pair{Mpfr(bits), Vector(k, bits), Vector(m, bits), Mpfr(bits), Mpfr(bits)};
   Shifted shifted(arrow, at.metric_border());
   Mpfr norm(bits), step(bits), above(bits);
   Vector y0(k, bits), x0(m, bits);
@@ -67,6 +67,7 @@ TopEigenpair search_top_eigenpair(const ArrowCopy& at, const Mpfr& start, const 
   const Evaluation seen = evaluate(at, pair.y, pair.x);
   mpfr_sub(step, pair.value, seen.value, MPFR_RNDN);
   mpfr_abs(step, step, MPFR_RNDN);
+  mpfr_set(pair.norm, seen.norm, MPFR_RNDN);
   mpfr_add(pair.residual, seen.residual, step, MPFR_RNDU);
   return pair;
 }

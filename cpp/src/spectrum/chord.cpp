@@ -24,12 +24,6 @@ constexpr long most_bits = 8192;
 /// Scales of the two blocks of an eigenvector further apart than this are left to others.
 constexpr long most_imbalance = 64;
 
-long largest_exponent(const Vector& x) {
-  long out = MPFR_EMIN_DEFAULT;
-  for (std::size_t i = 0; i < x.size(); ++i) out = std::max(out, exponent_of(x[i]));
-  return out;
-}
-
 double product(const Doubles& a, const Doubles& b) {
   double sum = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
@@ -57,6 +51,9 @@ class ScaledArrow {
     Vector mb(arrow.border);
     Mpfr scratch(bits);
     if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
+    const ConstSpan off = arrow.a.off_diagonal;
+    is_diagonal_ = std::all_of(off.begin(), off.end(),
+                               [](const __mpfr_struct& x) { return mpfr_zero_p(&x) != 0; });
     const long none = MPFR_EMIN_DEFAULT;
     const long eb = largest_exponent(arrow.border), em = largest_exponent(mb);
     const long ew = largest_exponent(arrow.w);
@@ -117,6 +114,7 @@ class ScaledArrow {
     }
     return x;
   }
+  [[nodiscard]] bool is_diagonal() const { return is_diagonal_; }  ///< whether A' is
   [[nodiscard]] double y_weight() const { return y_weight_; }
   [[nodiscard]] bool has_metric() const { return arrow_.metric != nullptr; }
 
@@ -162,7 +160,7 @@ class ScaledArrow {
 
   const Arrow& arrow_;
   long exponent_;
-  bool ready_ = false;
+  bool ready_ = false, is_diagonal_ = false;
   std::size_t pivot_ = 0;
   long y_exponent_ = 0, imbalance_ = 0;
   double y_weight_ = 0.0;  ///< the inner product of y' is this times y'Ay', or y'y without a metric
@@ -230,8 +228,8 @@ class DoubleChord {
     solve_tridiagonal(q.y);
     const double carried = product(metric_border_, q.y);
     for (std::size_t i = 0; i < m_; ++i) q.x[i] += column_[i] * carried;
+    for (std::size_t j = 0; j < m_; ++j) std::swap(q.x[j], q.x[order_[j]]);
     for (std::size_t j = 0; j < m_; ++j) {
-      std::swap(q.x[j], q.x[order_[j]]);
       for (std::size_t i = j + 1; i < m_; ++i) q.x[i] -= f_[i * m_ + j] * q.x[j];
     }
     for (std::size_t i = m_; i-- > 0;) {
@@ -315,23 +313,33 @@ class FixedPair {
         x_(m_, arrow.format()),
         ry_(k_, arrow.format()),
         rx_(m_, arrow.format()),
-        sum_(arrow.format()),
-        value_size_(n_),
-        entry_(n_),
+        shifted_(k_, arrow.format()),
+        sum_(n_ + 1),
+        part_(n_ + 1),
         carried_(2 * n_ + 2),
         size_(n_ + 1),
         steps_(k_ + m_) {}
 
   [[nodiscard]] const FixedVector& value() const { return value_; }
-  [[nodiscard]] long residual_exponent() const { return std::max(ry_.exponent(), rx_.exponent()); }
+  /// @param most  a bound, as `FixedVector::exponent` takes it
+  [[nodiscard]] long residual_exponent(long most) const {
+    return std::max(ry_.exponent(most), rx_.exponent(most));
+  }
   /// The residual, times 2^-exponent.
   void residual(Pair& out, long exponent) const {
-    for (std::size_t i = 0; i < k_; ++i) out.y[i] = ry_.to_double(i, exponent);
-    for (std::size_t i = 0; i < m_; ++i) out.x[i] = rx_.to_double(i, exponent);
+    ry_.to_doubles(out.y, exponent);
+    rx_.to_doubles(out.x, exponent);
   }
 
+  /// To be called once, before anything is added.
   void set_value(double value) {
-    value_.add(0, std::llrint(std::ldexp(value, step_bits - 2)), step_bits - 2);
+    constexpr long scale = step_bits - 2;
+    const std::int64_t cut = std::llrint(std::ldexp(value, scale));
+    value_.add(0, cut, scale);
+    for (std::size_t i = 0; i < k_; ++i) {
+      shifted_.set(i, arrow_.diagonal(), i);
+      shifted_.add(i, -cut, scale);
+    }
   }
 
   /// q <- q + d 2^exponent and value <- value + mu 2^exponent, both cut to `step_bits` bits.
@@ -342,15 +350,14 @@ class FixedPair {
     if (largest == 0.0) return;
     const long scale =
         std::min(step_bits - 1 - std::ilogb(largest) - exponent, arrow_.format().fraction());
-    const auto cut = [&](double a) {
-      return static_cast<std::int64_t>(
-          std::llrint(std::ldexp(a, static_cast<int>(scale + exponent))));
-    };
+    const double unit = std::ldexp(1.0, static_cast<int>(scale + exponent));
+    const auto cut = [unit](double a) { return static_cast<std::int64_t>(a * unit); };
     for (std::size_t i = 0; i < k_; ++i) y_.add(i, steps_[i] = cut(d.y[i]), scale);
     for (std::size_t i = 0; i < m_; ++i) x_.add(i, steps_[k_ + i] = cut(d.x[i]), scale);
     const std::int64_t up = cut(mu);
     update_residual(up, scale);
     value_.add(0, up, scale);
+    for (std::size_t i = 0; i < k_; ++i) shifted_.add(i, -up, scale);
   }
 
  private:
@@ -360,28 +367,25 @@ class FixedPair {
     const long dropped = std::clamp((scale - step_bits - 8) / 64, 0L, static_cast<long>(n_) - 1);
     const std::size_t count = n_ - static_cast<std::size_t>(dropped);
     const long shift = scale - 64 * dropped;
-    const bool minus = value_.magnitude(value_size_.data(), 0, count);
-    const auto shared = [&](const FixedVector& q, std::size_t i, std::int64_t d) {
-      sum_.add(value_size_.data(), !minus, d);
-      if (mu == 0) return;
-      const bool negative = q.magnitude(entry_.data(), i, count);
-      sum_.add(entry_.data(), !negative, mu);
-    };
     const std::int64_t* dy = steps_.data();
     const std::int64_t* dx = dy + k_;
     const std::int64_t back = dx[arrow_.pivot()];
+    FixedSum<6> row;
+    const auto add_row = [&](FixedVector& r, const FixedVector& q, std::size_t i) {
+      row.add(q, i, count, -mu);
+      row.store(sum_.data(), count);
+      r.add_shifted(i, sum_.data(), count + 1, shift);
+    };
     for (std::size_t i = 0; i < k_; ++i) {
-      sum_.start(count);
-      sum_.add(arrow_.diagonal(), i, dy[i]);
-      if (i > 0) sum_.add(arrow_.off(), i - 1, dy[i - 1]);
-      if (i + 1 < k_) sum_.add(arrow_.off(), i, dy[i + 1]);
-      sum_.add(arrow_.border(), i, back);
-      shared(y_, i, dy[i]);
-      ry_.add_shifted(i, sum_.data(), count + 1, shift);
+      row.start();
+      row.add(shifted_, i, count, dy[i]);
+      row.add(arrow_.border(), i, count, back);
+      if (!arrow_.is_diagonal() && i > 0) row.add(arrow_.off(), i - 1, count, dy[i - 1]);
+      if (!arrow_.is_diagonal() && i + 1 < k_) row.add(arrow_.off(), i, count, dy[i + 1]);
+      add_row(ry_, y_, i);
     }
-    sum_.start(count);
-    for (std::size_t i = 0; i < k_; ++i) sum_.add(arrow_.metric_border(), i, dy[i]);
-    std::copy_n(sum_.data(), count + 1, size_.data());
+    add_products(arrow_.metric_border(), 0, dy, k_, count);
+    std::swap(size_, sum_);
     const bool falls = size_[count] >> 63 != 0;
     if (falls) mpn_neg(size_.data(), size_.data(), static_cast<mp_size_t>(count + 1));
     for (std::size_t i = 0; i < m_; ++i) {
@@ -392,18 +396,35 @@ class FixedPair {
       if (falls != arrow_.column().negative(i)) mpn_neg(carried_.data(), carried_.data(), length);
       rx_.add_shifted(i, carried_.data(), 2 * count + 2,
                       arrow_.format().fraction() + scale - 128 * dropped);
-      sum_.start(count);
-      for (std::size_t j = 0; j < m_; ++j) sum_.add(arrow_.corner(), i * m_ + j, dx[j]);
-      shared(x_, i, dx[i]);
+      add_products(arrow_.corner(), i * m_, dx, m_, count);
       rx_.add_shifted(i, sum_.data(), count + 1, shift);
+      row.start();
+      row.add(value_, 0, count, -dx[i]);
+      add_row(rx_, x_, i);
+    }
+  }
+
+  /// sum <- the sum of d_i x_(first + i) for i < size, with the upper `count` limbs of x.
+  void add_products(const FixedConstants& x, std::size_t first, const std::int64_t* d,
+                    std::size_t size, std::size_t count) {
+    constexpr std::size_t at_once = 6;
+    FixedSum<at_once> some;
+    std::fill_n(sum_.data(), count + 1, 0);
+    for (std::size_t from = 0; from < size; from += at_once) {
+      some.start();
+      for (std::size_t i = from; i < std::min(size, from + at_once); ++i) {
+        some.add(x, first + i, count, d[i]);
+      }
+      some.store(part_.data(), count);
+      mpn_add_n(sum_.data(), sum_.data(), part_.data(), static_cast<mp_size_t>(count + 1));
     }
   }
 
   const ScaledArrow& arrow_;
   std::size_t k_, m_, n_;
   FixedVector value_, y_, x_, ry_, rx_;
-  FixedSum sum_;
-  std::vector<mp_limb_t> value_size_, entry_, carried_, size_;
+  FixedVector shifted_;  ///< the diagonal of A' - value
+  std::vector<mp_limb_t> sum_, part_, carried_, size_;
   std::vector<std::int64_t> steps_;
 };
 
@@ -455,7 +476,7 @@ std::optional<TopEigenpair> chord_eigenpair(const Arrow& arrow, double value,
   pair.add(q, 0.0, 0);
   Pair d{Doubles(k), Doubles(m)};
   const long target = -(known.accuracy + scaled_arrow.imbalance() + 6);
-  long exponent = pair.residual_exponent();
+  long exponent = pair.residual_exponent(FixedFormat::headroom);
   int passes = 0;
   for (; exponent > target; ++passes) {
     pair.residual(d, exponent);
@@ -463,19 +484,23 @@ std::optional<TopEigenpair> chord_eigenpair(const Arrow& arrow, double value,
     subtract(d, mu, q);
     chord.solve(d);
     subtract(d, product(left, d) / square, q);
-    if (!std::isfinite(product(d.y, d.y) + product(d.x, d.x) + mu)) return std::nullopt;
+    // So that the residual, scaled, stays below 2^64 whatever the factors are worth.
+    const double square_of_step = product(d, d) + mu * mu;
+    if (!(square_of_step < 0x1p80)) return std::nullopt;
     pair.add(d, mu, exponent);
-    const long next = pair.residual_exponent();
+    const long next = pair.residual_exponent(exponent + 64);
     if (next > exponent - 8) return std::nullopt;
     exponent = next;
     poll();
   }
 
   const Bits bits = arrow.border.bits();
-  TopEigenpair out{Mpfr(bits), Vector(k, coarse_bits), Vector(m, coarse_bits), Mpfr(bits)};
+  TopEigenpair out{Mpfr(bits), Vector(k, coarse_bits), Vector(m, coarse_bits), Mpfr(coarse_bits),
+                   Mpfr(bits)};
   pair.value().to_mpfr(out.value, 0, known.exponent);
   pair.residual(d, exponent);
   const double norm = chord.norm(q);
+  mpfr_set_d(out.norm, norm, MPFR_RNDN);
   mpfr_set_d(out.residual, chord.norm(d) / norm, MPFR_RNDU);
   mpfr_mul_2si(out.residual, out.residual, exponent + known.exponent, MPFR_RNDU);
   // Rounding of the arrow's entries, and of each step.

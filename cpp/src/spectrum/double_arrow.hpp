@@ -20,6 +20,27 @@ inline double scaled(mpfr_srcptr x, long exponent) {
   return std::ldexp(mpfr_signbit(x) != 0 ? -magnitude : magnitude, static_cast<int>(own));
 }
 
+/// The largest exponent of the entries; the smallest there is if all are zero.
+inline long largest_exponent(const Vector& x) {
+  long out = MPFR_EMIN_DEFAULT;
+  for (std::size_t i = 0; i < x.size(); ++i) out = std::max(out, exponent_of(x[i]));
+  return out;
+}
+
+/// ||x||, not underestimated, from double.
+inline Mpfr length_of(const Vector& x) {
+  Mpfr out(coarse_bits);
+  const long exponent = largest_exponent(x);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double part = scaled(x[i], exponent);
+    sum += part * part;
+  }
+  mpfr_set_d(out, std::sqrt(sum) * (1.0 + 0x1p-30), MPFR_RNDU);
+  mpfr_mul_2si(out, out, exponent, MPFR_RNDU);
+  return out;
+}
+
 /// Entries of a start vector that no symmetry of the problem makes orthogonal to an eigenvector.
 inline double generic(std::size_t i) {
   const double x = 0.6180339887498949 * static_cast<double>(i + 1);

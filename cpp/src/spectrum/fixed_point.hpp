@@ -107,7 +107,8 @@ class FixedVector {
     }
   }
 
-  /// x_i <- x_i + t 2^-shift, t being `count` limbs in two's complement, which is overwritten.
+  /// x_i <- x_i + t 2^-shift, t being `count` limbs in two's complement, which
+  /// is overwritten.
   void add_shifted(std::size_t i, mp_limb_t* t, std::size_t count, long shift) {
     const bool minus = t[count - 1] >> 63 != 0;
     const auto skipped = static_cast<std::size_t>(shift / 64);
@@ -119,16 +120,22 @@ class FixedVector {
       mpn_rshift(t, t, static_cast<mp_size_t>(count), bits);
       if (minus) t[count - 1] |= ~mp_limb_t{0} << (64 - bits);
     }
-    count = std::min(count, n_);
     mp_limb_t* x = (*this)[i];
-    const mp_limb_t carry = mpn_add_n(x, x, t, static_cast<mp_size_t>(count));
-    const auto left = static_cast<mp_size_t>(n_ - count);
-    if (left == 0 || (carry != 0) == minus) return;
+    const std::size_t covered = std::min(count, n_);
+    const mp_limb_t carry = mpn_add_n(x, x, t, static_cast<mp_size_t>(covered));
+    if (covered == n_ || (carry != 0) == minus) return;
+    const auto left = static_cast<mp_size_t>(n_ - covered);
     if (minus) {
-      mpn_sub_1(x + count, x + count, left, 1);
+      mpn_sub_1(x + covered, x + covered, left, 1);
     } else {
-      mpn_add_1(x + count, x + count, left, 1);
+      mpn_add_1(x + covered, x + covered, left, 1);
     }
+  }
+
+  /// x_i <- a number of constants of the same format.
+  void set(std::size_t i, const FixedConstants& x, std::size_t from) {
+    std::copy_n(x.top(from, n_), n_, (*this)[i]);
+    if (x.negative(from)) mpn_neg((*this)[i], (*this)[i], static_cast<mp_size_t>(n_));
   }
 
   /// The upper `count` limbs of |x_i| in `out`, to one unit of the last; returns the sign.
@@ -143,8 +150,10 @@ class FixedVector {
   }
 
   /// Exponent e with |x_i| < 2^e and, nearly, |x_i| >= 2^(e - 1), over all i; -fraction for zeros.
-  [[nodiscard]] long exponent() const {
-    for (std::size_t l = n_; l-- > 0;) {
+  /// @param most  all |x_i| are below 2^most
+  [[nodiscard]] long exponent(long most) const {
+    const long highest = std::clamp((most + fraction_) / 64 + 1, 1L, static_cast<long>(n_));
+    for (auto l = static_cast<std::size_t>(highest); l-- > 0;) {
       mp_limb_t all = 0;
       for (std::size_t i = 0; i < size_; ++i) {
         const mp_limb_t word = (*this)[i][l];
@@ -155,16 +164,20 @@ class FixedVector {
     return -fraction_;
   }
 
-  /// x_i 2^-exponent, to 2^-60 of what the exponent allows.
-  [[nodiscard]] double to_double(std::size_t i, long exponent) const {
-    const long top = std::min<long>((exponent + fraction_) / 64, static_cast<long>(n_) - 1);
-    const mp_limb_t flip = negative(i) ? ~mp_limb_t{0} : 0;
-    double sum = 0.0;
-    for (long l = top; l >= 0 && l > top - 3; --l) {
-      const double word = static_cast<double>((*this)[i][l] ^ flip);
-      if (word != 0.0) sum += std::ldexp(word, static_cast<int>(64 * l - fraction_ - exponent));
+  /// out_i <- x_i 2^-exponent for |x_i| < 2^exponent, to 2^-60 of one.
+  void to_doubles(std::vector<double>& out, long exponent) const {
+    // The limb that holds the bit below 2^exponent, and the one below it.
+    const long top = std::clamp((exponent + fraction_ - 1) / 64, 0L, static_cast<long>(n_) - 1);
+    const double unit = std::ldexp(1.0, static_cast<int>(64 * top - fraction_ - exponent));
+    const double below = unit * 0x1p-64, far = unit * 0x1p-128;
+    for (std::size_t i = 0; i < size_; ++i) {
+      const mp_limb_t* x = (*this)[i] + top;
+      const mp_limb_t flip = negative(i) ? ~mp_limb_t{0} : 0;
+      double sum = static_cast<double>(x[0] ^ flip) * unit;
+      if (top > 0) sum += static_cast<double>(x[-1] ^ flip) * below;
+      if (top > 1) sum += static_cast<double>(x[-2] ^ flip) * far;
+      out[i] = negative(i) ? -sum : sum;
     }
-    return negative(i) ? -sum : sum;
   }
 
   /// out <- x_i 2^exponent, rounded.
@@ -193,38 +206,69 @@ class FixedVector {
   std::vector<mp_limb_t> limbs_;
 };
 
-/// A sum of products of numbers and integers of one limb, in two's complement, one limb longer than
-/// the numbers.
+/// A sum of products of numbers of one length and signed integers of less than 2^56, in two's
+/// complement, one limb longer than the numbers. At most 64 terms.
+template <std::size_t capacity>
 class FixedSum {
- public:
-  explicit FixedSum(FixedFormat format) : limbs_(format.limbs + 1) {}
+  static_assert(capacity % 3 == 0);
 
-  /// Begins a sum of products with the upper `count` limbs of numbers.
-  void start(std::size_t count) {
-    count_ = count;
-    std::fill_n(limbs_.data(), count + 1, 0);
+ public:
+  void start() {
+    terms_ = 0;
+    top_ = 0;
   }
-  /// Adds x d, or takes it off, for |x| of `count` limbs.
-  void add(const mp_limb_t* x, bool negative, std::int64_t d) {
-    const bool minus = negative != (d < 0);
-    const std::uint64_t size =
-        d < 0 ? -static_cast<std::uint64_t>(d) : static_cast<std::uint64_t>(d);
-    const auto n = static_cast<mp_size_t>(count_);
-    if (minus) {
-      limbs_[count_] -= mpn_submul_1(limbs_.data(), x, n, size);
-    } else {
-      limbs_[count_] += mpn_addmul_1(limbs_.data(), x, n, size);
+  void add(const mp_limb_t* magnitude, bool negative, std::int64_t d) {
+    limbs_[terms_] = magnitude;
+    factors_[terms_++] = negative ? -d : d;
+  }
+  void add(const FixedConstants& x, std::size_t i, std::size_t count, std::int64_t d) {
+    add(x.top(i, count), x.negative(i), d);
+  }
+  /// The upper `count` limbs of a variable, in two's complement.
+  void add(const FixedVector& x, std::size_t i, std::size_t count, std::int64_t d) {
+    add(x[i] + (x.limbs() - count), false, d);
+    if (x.negative(i)) top_ -= d;
+  }
+  /// out <- the sum, count + 1 limbs.
+  void store(mp_limb_t* out, std::size_t count) {
+    for (; terms_ % 3 != 0; ++terms_) {
+      limbs_[terms_] = limbs_[0];
+      factors_[terms_] = 0;
     }
+    std::fill_n(out, count + 1, 0);
+    for (std::size_t j = 0; j < terms_; j += 3) accumulate(out, count, j);
+    out[count] += static_cast<mp_limb_t>(top_);
   }
-  void add(const FixedConstants& x, std::size_t i, std::int64_t d) {
-    add(x.top(i, count_), x.negative(i), d);
-  }
-  mp_limb_t* data() { return limbs_.data(); }
-  [[nodiscard]] std::size_t size() const { return count_ + 1; }
 
  private:
-  std::size_t count_ = 0;
-  std::vector<mp_limb_t> limbs_;
+  __extension__ typedef unsigned __int128 Wide;
+
+  /// Adds three terms: as many as the processor has registers for. With d = f - 2^64 for negative
+  /// d, x d is x f less x in the next limb.
+  void accumulate(mp_limb_t* out, std::size_t count, std::size_t j) const {
+    const mp_limb_t *x0 = limbs_[j], *x1 = limbs_[j + 1], *x2 = limbs_[j + 2];
+    const auto f0 = static_cast<std::uint64_t>(factors_[j]);
+    const auto f1 = static_cast<std::uint64_t>(factors_[j + 1]);
+    const auto f2 = static_cast<std::uint64_t>(factors_[j + 2]);
+    const std::uint64_t mask0 = -(f0 >> 63), mask1 = -(f1 >> 63), mask2 = -(f2 >> 63);
+    std::uint64_t carry = 0;  // in two's complement
+    for (std::size_t l = 0; l < count; ++l) {
+      const std::uint64_t a = x0[l], b = x1[l], c = x2[l];
+      const Wide p = static_cast<Wide>(a) * f0, q = static_cast<Wide>(b) * f1,
+                 r = static_cast<Wide>(c) * f2;
+      const std::uint64_t back = (a & mask0) + (b & mask1) + (c & mask2);
+      const std::uint64_t sign = -(carry >> 63);
+      const Wide sum = p + q + r + out[l] + (static_cast<Wide>(sign) << 64 | carry);
+      out[l] = static_cast<std::uint64_t>(sum);
+      carry = static_cast<std::uint64_t>(sum >> 64) - back;
+    }
+    out[count] += carry;
+  }
+
+  std::size_t terms_ = 0;
+  std::int64_t top_ = 0;
+  const mp_limb_t* limbs_[capacity];
+  std::int64_t factors_[capacity];
 };
 
 }  // namespace mpsharp

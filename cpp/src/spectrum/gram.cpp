@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "arrow_operator.hpp"
+#include "double_arrow.hpp"
 #include "elementary.hpp"
 #include "gram_matrix.hpp"
 #include "mpsharp/error.hpp"
@@ -80,6 +81,7 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
   form_.t = {std::move(pairs.values), Vector(q->rows() - 1, bits)};
   q_ = make_products(q, Arithmetic::exact, threads);
   measure_defect(a, *q, threads, poll);
+  factor_once();
   if (rank_ < order()) {  // the first `rank` columns span the numerical row or column space
     pairs_ = Eigenpairs{form_.t.diagonal, *q};
     vectors_ = make_products(q, Arithmetic::exact, threads);
@@ -145,20 +147,11 @@ Mpfr GramForm::reduction_error(const Arrow& arrow, const Vector& border,
   // from the arrow's by a X'E y, by X'F b (w'x) and by w b'(E + F T) y, as far as first order goes;
   // ||X'|| is sqrt(||T||). Where A = X'X there is no X' in front.
   const Bits bits = coarse_bits;
-  Mpfr out(bits), y(bits), b(bits), scratch(bits), coupling(bits), w(bits);
+  Mpfr out(bits), scratch(bits);
   if (q_ == nullptr) return out;
-  const auto length = [&](Mpfr& into, const Vector& of) {
-    for (std::size_t i = 0; i < of.size(); ++i) {
-      mpfr_sqr(scratch, of[i], MPFR_RNDU);
-      mpfr_add(into, into, scratch, MPFR_RNDU);
-    }
-    mpfr_sqrt(into, into, MPFR_RNDU);
-  };
-  length(y, pair.y);
-  length(b, border);
+  const Mpfr y = length_of(pair.y), w = length_of(arrow.w);
+  Mpfr b = length_of(border), coupling = length_of(pair.x);
   mpfr_div_ui(b, b, n_samples_, MPFR_RNDU);
-  length(w, arrow.w);
-  length(coupling, pair.x);
   mpfr_mul(coupling, coupling, w, MPFR_RNDU);
   mpfr_mul(out, arrow.scale, y, MPFR_RNDU);  // scale ||T|| ||y|| + ||w|| ||x|| ||b||
   mpfr_mul(out, out, size_, MPFR_RNDU);
@@ -173,8 +166,63 @@ Mpfr GramForm::reduction_error(const Arrow& arrow, const Vector& border,
   }
   mpfr_add(out, out, b, MPFR_RNDU);
   mpfr_mul(out, out, defect_, MPFR_RNDU);
-  mpfr_div(out, out, norm_of(arrow, pair.y, pair.x), MPFR_RNDU);
+  mpfr_div(out, out, pair.norm, MPFR_RNDU);
   return out;
+}
+
+void GramForm::projected_square(mpfr_ptr out, Vector& f) const {
+  // ||Pi u||^2 = s'A^-1 s = f'T^-1 f = sum of (L^-1 f)_i^2 / pivot_i
+  Mpfr scratch(bits());
+  mpfr_set_zero(out, 1);
+  for (std::size_t i = 0; i < f.size(); ++i) {
+    if (i > 0) {
+      mpfr_mul(scratch, ratios_[i - 1], f[i - 1], MPFR_RNDN);
+      mpfr_sub(f[i], f[i], scratch, MPFR_RNDN);
+    }
+    mpfr_sqr(scratch, f[i], MPFR_RNDN);
+    mpfr_mul(scratch, scratch, inverse_pivots_[i], MPFR_RNDN);
+    mpfr_add(out, out, scratch, MPFR_RNDN);
+  }
+}
+
+bool GramForm::projects_by_factors() const {
+  return q_ != nullptr && rank_ == order() && rank_ != X_->columns();
+}
+
+void GramForm::factor_once() {
+  if (!projects_by_factors()) return;
+  const std::size_t k = order();
+  inverse_pivots_ = Vector(k, bits());
+  ratios_ = Vector(k, bits());
+  Mpfr pivot(bits()), scratch(bits());
+  for (std::size_t i = 0; i < k; ++i) {
+    mpfr_set(pivot, form_.t.diagonal[i], MPFR_RNDN);
+    if (i > 0) {
+      mpfr_mul(scratch, ratios_[i - 1], form_.t.off_diagonal[i - 1], MPFR_RNDN);
+      mpfr_sub(pivot, pivot, scratch, MPFR_RNDN);
+    }
+    mpfr_ui_div(inverse_pivots_[i], 1, pivot, MPFR_RNDN);
+    if (i + 1 < k) mpfr_div(ratios_[i], form_.t.off_diagonal[i], pivot, MPFR_RNDN);
+  }
+}
+
+std::shared_ptr<const GramForm::Labels> GramForm::labels(const Vector& y, const Poll& poll) const {
+  const auto same = [&y](const Vector& other) {
+    if (other.size() != y.size() || other.bits() != y.bits()) return false;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      if (mpfr_equal_p(other[i], y[i]) == 0) return false;
+    }
+    return true;
+  };
+  {
+    const std::scoped_lock lock(labels_mutex_);
+    if (labels_ != nullptr && same(labels_->y)) return labels_;
+  }
+  auto made = std::make_shared<Labels>(Labels{y, Vector(order(), bits())});
+  q_->apply_transposed(made->reduced, y, poll);
+  const std::scoped_lock lock(labels_mutex_);
+  labels_ = made;
+  return made;
 }
 
 void GramForm::projected_square(mpfr_ptr out, const Vector& u, const Vector& s,
@@ -187,23 +235,9 @@ void GramForm::projected_square(mpfr_ptr out, const Vector& u, const Vector& s,
     return;
   }
   Vector f(k, bits());
-  if (rank_ == k) {  // ||Pi u||^2 = s'A^-1 s = f'T^-1 f = sum of (L^-1 f)_i^2 / pivot_i
+  if (rank_ == k) {
     q_->apply_transposed(f, s, poll);
-    Mpfr pivot(bits()), ratio(bits());
-    for (std::size_t i = 0; i < k; ++i) {
-      if (i > 0) {
-        mpfr_div(ratio, form_.t.off_diagonal[i - 1], pivot, MPFR_RNDN);
-        mpfr_mul(scratch, ratio, f[i - 1], MPFR_RNDN);
-        mpfr_sub(f[i], f[i], scratch, MPFR_RNDN);
-        mpfr_mul(scratch, ratio, form_.t.off_diagonal[i - 1], MPFR_RNDN);
-        mpfr_sub(pivot, form_.t.diagonal[i], scratch, MPFR_RNDN);
-      } else {
-        mpfr_set(pivot, form_.t.diagonal[i], MPFR_RNDN);
-      }
-      mpfr_sqr(scratch, f[i], MPFR_RNDN);
-      mpfr_div(scratch, scratch, pivot, MPFR_RNDN);
-      mpfr_add(out, out, scratch, MPFR_RNDN);
-    }
+    projected_square(out, f);
     return;
   }
   vectors_->apply_transposed(f, rows_ ? s : u, poll);
@@ -226,10 +260,11 @@ GramForm::State GramForm::state(const Vector& u, const Vector& v, const Vector& 
                                 const Poll& poll) const {
   const std::size_t rows = X_->rows(), n = n_samples_, m = v.size();
   const Bits wide = bits();
-  State at{Vector(rows, wide),    Vector(m, wide), Vector(m, wide),
-           Vector(order(), wide), Mpfr(wide),      Matrix(0, 0, wide)};
+  State at{Vector(rows, wide), Vector(m, wide), Vector(m, wide),   Vector(order(), wide),
+           Mpfr(wide),         Mpfr(wide),      Matrix(0, 0, wide)};
   Vector z(rows, wide), t(rows, wide);
-  Mpfr c(wide), ss(wide), sz(wide), scratch(wide);
+  Mpfr& c = at.c;
+  Mpfr ss(wide), sz(wide), scratch(wide);
   X_->apply(at.s, u, poll);
   copy(at.v, v);
   layer_products(c, at.w, at.v);
@@ -273,15 +308,31 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
     return out;
   }
   const State at = state(u, v, y, poll);
-  Vector border(order(), bits());
-  to_tridiagonal(border, at.border, poll);
+  Vector border(order(), bits()), reduced_s(0, bits());
+  if (projects_by_factors()) {
+    // Q't = 2 c Q's - Q'y: the imbalance needs Q's, too, and Q'y is always the same.
+    const std::shared_ptr<const Labels> fixed = labels(y, poll);
+    reduced_s = Vector(order(), bits());
+    q_->apply_transposed(reduced_s, at.s, poll);
+    for (std::size_t i = 0; i < order(); ++i) {
+      mpfr_mul(border[i], at.c, reduced_s[i], MPFR_RNDN);
+      mpfr_mul_2ui(border[i], border[i], 1, MPFR_RNDN);
+      mpfr_sub(border[i], border[i], fixed->reduced[i], MPFR_RNDN);
+    }
+  } else {
+    to_tridiagonal(border, at.border, poll);
+  }
   const Arrow reduced = arrow(at, form_.t, std::move(border));
   const TopEigenpair pair = top_eigenpair(reduced, precision.value() + 24, poll);
   mpfr_set(out.sharpness, pair.value, MPFR_RNDN);
   mpfr_add(out.residual, pair.residual, reduction_error(reduced, at.border, pair), MPFR_RNDU);
 
   Mpfr norm(bits()), scratch(bits());
-  projected_square(norm, u, at.s, poll);
+  if (projects_by_factors()) {
+    projected_square(norm, reduced_s);
+  } else {
+    projected_square(norm, u, at.s, poll);
+  }
   for (std::size_t l = 0; l < m; ++l) {
     mpfr_sqr(scratch, at.v[l], MPFR_RNDN);
     mpfr_sub(out.imbalance[l], norm, scratch, MPFR_RNDN);

@@ -27,6 +27,7 @@ struct TopEigenpair {
   Mpfr value;
   Vector y;       ///< k entries
   Vector x;       ///< m entries; (y, x) is not normalised
+  Mpfr norm;      ///< ||(y, x)||, to 40 bits or more
   Mpfr residual;  ///< ||H q - value q|| for q = (y, x) / ||(y, x)||: an upper bound, to first order
 };
 

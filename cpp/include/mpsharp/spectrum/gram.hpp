@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "mpsharp/array.hpp"
@@ -63,6 +64,7 @@ class GramForm {
   struct State {
     Vector s, v, w;
     Vector border;  ///< t, or X't where A = X'X
+    Mpfr c;         ///< the product of all v
     Mpfr scale;     ///< c^2 / n
     Matrix corner;
   };
@@ -80,6 +82,16 @@ class GramForm {
   [[nodiscard]] Mpfr reduction_error(const Arrow& arrow, const Vector& border,
                                      const TopEigenpair& pair) const;
   void projected_square(mpfr_ptr out, const Vector& u, const Vector& s, const Poll& poll) const;
+  /// The same from f = Q's, which is overwritten, by the factors of T.
+  void projected_square(mpfr_ptr out, Vector& f) const;
+  [[nodiscard]] bool projects_by_factors() const;  ///< whether that way is taken
+  void factor_once();
+
+  struct Labels {
+    Vector y, reduced;  ///< y and Q'y
+  };
+  /// Q'y, remembered as long as y is the same.
+  [[nodiscard]] std::shared_ptr<const Labels> labels(const Vector& y, const Poll& poll) const;
 
   std::shared_ptr<const MatrixProducts> X_;
   std::size_t n_samples_;
@@ -91,6 +103,9 @@ class GramForm {
   Mpfr defect_;
   std::optional<Eigenpairs> pairs_;  ///< only where the rank is deficient
   std::unique_ptr<const MatrixProducts> vectors_;
+  Vector inverse_pivots_{0, Bits(53)}, ratios_{0, Bits(53)};  ///< T = L D L', where that is needed
+  mutable std::mutex labels_mutex_;
+  mutable std::shared_ptr<const Labels> labels_;
 };
 
 }  // namespace mpsharp
