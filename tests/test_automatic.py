@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mpsharp
 from mpsharp import GD, SGD, Problem, automatic, problems
 from mpsharp.agreement import compare_runs, smallest_agreement
-from mpsharp.automatic import AGREED_BITS, PrecisionChoice, needed_bits
+from mpsharp.automatic import AGREED_BITS, PrecisionChoice, needed_bits, pilot_stride
 from mpsharp.coordinates import COORDINATES
 from mpsharp.errors import ConfigurationError, ConvergenceError, Interrupted
 
@@ -96,6 +96,32 @@ def test_prediction_counts_growth_and_decay():
     assert decay > 60
     base = AGREED_BITS + 8 + np.log2(201) / 2
     assert needed_bits(run) == int(np.ceil(base + decay))  # the sharpness stays below the limit
+
+
+def test_prediction_from_every_few_steps_is_nearly_that_from_all():
+    run = mpsharp.run(bits=512, steps=400, coordinates="spectral")
+    sparse = run.rerun(record_every=7)
+    assert (
+        abs(needed_bits(sparse) - needed_bits(run)) <= 8
+    )  # of some 400: the catapult is between two records
+
+
+@given(st.integers(1, 20_000), st.integers(1, 3000))
+def test_pilots_have_the_records_of_the_run(steps, record_every):
+    stride = pilot_stride(steps, record_every)
+    assert record_every % stride == 0
+    assert 1 <= stride <= max(1, steps // 500)
+
+
+def test_pilots_of_a_long_run_record_seldom(monkeypatch):
+    seen = []
+    plain = automatic.needed_bits
+    monkeypatch.setattr(automatic, "needed_bits", lambda run: seen.append(len(run.step)) or plain(run))
+    problem = problems.gaussian(4, 3, step_size=0.01)
+    run = mpsharp.run(problem, bits="auto", steps=2000, record_every=1000)
+    assert seen == [501]
+    assert run.step.tolist() == [0, 1000, 2000]
+    assert run.precision_choice.agreed_bits >= AGREED_BITS
 
 
 def test_stable_run_to_a_tiny_loss_has_the_bits_that_the_loss_decays_by():

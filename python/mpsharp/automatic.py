@@ -94,9 +94,11 @@ def needed_bits(run: Trajectory) -> int:
     error in it counts for less and the number is on the safe side. Not counted is what grows along directions
     of negative curvature, slowly but for long, where training lingers at a saddle.
 
+    Between two records log₂|1 − ηS| is interpolated.
+
     Parameters
     ----------
-    run : every step recorded, loss and sharpness among the records.
+    run : loss and sharpness among the records, at every step or every few.
     """
     step_size = float(run.step_size)
     sharpness = run.records["sharpness"]
@@ -107,8 +109,18 @@ def needed_bits(run: Trajectory) -> int:
     growth[~np.isfinite(growth)] = 0.0
     decay = (run.log2_loss[0] - run.log2_loss) / 2
     decay[~np.isfinite(decay)] = 0.0
-    worst = float(np.max(_windows(growth) + np.maximum(decay, 0.0)))
-    return math.ceil(AGREED_BITS + 8 + math.log2(len(growth)) / 2 + worst)
+    each_step = np.interp(np.arange(run.step[-1] + 1), run.step, growth)
+    worst = float(np.max(_windows(each_step)[run.step] + np.maximum(decay, 0.0)))
+    return math.ceil(AGREED_BITS + 8 + math.log2(len(each_step)) / 2 + worst)
+
+
+def pilot_stride(steps: int, record_every: int) -> int:
+    """Return every how many steps a pilot is recorded, so that its sharpness is not what takes the time.
+
+    A divisor of `record_every`, so that a pilot also has the records of the run that it is compared with, and
+    at most a 500th of the steps.
+    """
+    return max(k for k in range(1, max(1, min(steps // 500, record_every)) + 1) if record_every % k == 0)
 
 
 def _windows(growth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,12 +129,14 @@ def _windows(growth: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(sums - np.minimum.accumulate(sums))
 
 
-def choose_precision(run_at: RunAt, *, lawful: bool, recorded: tuple[str, ...]) -> Trajectory:
+def choose_precision(
+    run_at: RunAt, *, lawful: bool, recorded: tuple[str, ...], stride: int = 1
+) -> Trajectory:
     """Make the run at the smallest precision that gives the trajectory of exact arithmetic.
 
-    1. A pilot with a record of every step says how many bits are needed (`needed_bits`). While these are
-       not clearly fewer than its own, the next pilot has twice as many, or more. SGD, which has no law,
-       starts without.
+    1. A pilot with a record of every step, or of every few in a long run (`pilot_stride`), says how many bits
+       are needed (`needed_bits`). While these are not clearly fewer than its own, the next pilot has twice as
+       many, or more. SGD, which has no law, starts without.
     2. A run at these bits is compared with one that has at least 32 bits more. An error of the first order
        halves with each bit, so what is agreed beyond 40 bits is saved, what is missing added.
     3. The search ends where at most four bits are agreed on beyond 40, or where at most four fewer disagree.
@@ -133,6 +147,7 @@ def choose_precision(run_at: RunAt, *, lawful: bool, recorded: tuple[str, ...]) 
     run_at : `run` with everything but bits; takes bits, and changes as keywords.
     lawful : whether the growth of errors follows from sharpness and step size, as it does for GD.
     recorded : the observables asked for.
+    stride : every how many steps a pilot is recorded.
 
     Returns
     -------
@@ -148,7 +163,7 @@ def choose_precision(run_at: RunAt, *, lawful: bool, recorded: tuple[str, ...]) 
     """
     search = _Search(run_at, tuple(name for name in ("loss", "sharpness") if name in recorded))
     try:
-        return search.result(search.predict() if lawful else None)
+        return search.result(search.predict(stride) if lawful else None)
     except KeyboardInterrupt as signal:  # also between two runs, where it is not an Interrupted
         best = search.best or search.reference
         if best is None:
@@ -170,11 +185,11 @@ class _Search:
     failed: tuple[int, float] = (MIN_BITS, 0.0)  # most bits that are too few, and what was agreed
     started: float = field(default_factory=time.perf_counter)
 
-    def predict(self) -> int:
+    def predict(self, stride: int) -> int:
         """Needed bits from pilots, each with more bits than the last; the last becomes the reference."""
         bits = FIRST_BITS
         while True:
-            pilot = self._run(bits, observables=("loss", "sharpness"), record_every=1)
+            pilot = self._run(bits, observables=("loss", "sharpness"), record_every=stride)
             self.reference = pilot
             needed = needed_bits(pilot)
             if needed + _AHEAD <= bits:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mpsharp import problems
 from mpsharp._version import versions
-from mpsharp.automatic import AUTO, FIRST_BITS, check_comparable, choose_precision
+from mpsharp.automatic import AUTO, FIRST_BITS, check_comparable, choose_precision, pilot_stride
 from mpsharp.backends import Runner, get_backend
 from mpsharp.backends.base import BACKEND_NAMES
 from mpsharp.batches import Batches
@@ -195,6 +195,7 @@ def run(
             lambda bits, **changes: again(bits=bits, **(asked | changes)),
             lawful=isinstance(optimizer, GD),
             recorded=tuple(item.kind.name for item in watched),
+            stride=pilot_stride(steps, record_every),
         )
         return verified(best, how, progress=progress) if how else best
 
