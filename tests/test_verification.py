@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mpsharp
 import mpsharp.verification
 from mpsharp.agreement import agreed_bits
-from mpsharp.errors import ConfigurationError, Interrupted, UnknownNameError
+from mpsharp.errors import ConfigurationError, Interrupted, ResourceError, UnknownNameError
 from mpsharp.exact import ExactArray
 from oracles import dot, product, rational, rationals, residuals, sharpness, without
 from oracles import loss as exact_loss
@@ -178,6 +178,19 @@ def test_the_proof_takes_the_bits_it_needs(monkeypatch):
         assert np.all((true - 2 < run[f"{name}_bits"]) & (run[f"{name}_bits"] <= true))
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (7, 5)])
+def test_singular_values_that_float64_takes_for_noise(shape):
+    """A product of factors of rank 2, rounded: σ₃ … σ₅ are some 2⁻⁵³, and count."""
+    pytest.importorskip("flint")
+    rng = np.random.default_rng(5)
+    n, d = shape
+    X = rng.standard_normal((n, 2)) @ rng.standard_normal((2, d))
+    problem = mpsharp.Problem(X=X, y=rng.standard_normal(n), u=rng.standard_normal(d), v=[1.0])
+    assert problem.rank == 2
+    run = mpsharp.run(problem, bits=256, steps=5, optimizer=mpsharp.GD(0.02), verify="proven")
+    assert run["sharpness_bits"].min() > 245
+
+
 def test_data_that_the_format_does_not_hold_count_as_errors():
     pytest.importorskip("flint")
     problem = mpsharp.Problem(X=[["1/3"]], y=["0.3"], u=["0.1"], v=["0.7"])
@@ -206,6 +219,11 @@ def test_what_cannot_be_proven_is_refused(monkeypatch):
             mpsharp.run(bits=64, steps=2, verify="proven", **changes)
     with pytest.raises(UnknownNameError, match="verify"):
         mpsharp.run(bits=64, steps=2, verify="sworn")
+    with monkeypatch.context() as little:
+        little.setattr("mpsharp.training.check_memory", lambda *arguments: None)
+        little.setattr("mpsharp.resources.available_bytes", lambda: 1000)
+        with pytest.raises(ResourceError, match="order 100"):
+            mpsharp.run(bits=64, steps=2, verify="proven")
     monkeypatch.setattr(mpsharp.verification.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'mpsharp\[verify\]'"):
         mpsharp.run(bits=64, steps=2, verify="proven")

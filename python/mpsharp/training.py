@@ -26,9 +26,9 @@ from mpsharp.observables import DEFAULT_OBSERVABLES, Observable, resolve
 from mpsharp.optimizers import GD, SGD, GradientFlow, Optimizer, check_optimizer
 from mpsharp.problems import Problem
 from mpsharp.progress import Progress
-from mpsharp.resources import check_memory
+from mpsharp.resources import check_memory, check_square_memory
 from mpsharp.trajectory import Trajectory
-from mpsharp.verification import check_verify, verified
+from mpsharp.verification import PROVEN, check_verify, verified
 
 DEFAULT_BITS = 53
 DEFAULT_FORMATS: tuple[FormatLike, ...] = (24, 53, 128, 256, 512)
@@ -171,6 +171,8 @@ def run(
     watched = resolve(observables, problem=problem, optimizer=optimizer, coordinates=coordinates)
     check_memory(problem, chosen, 2 + steps // record_every)
     how = check_verify(verify, optimizer, noise)
+    if how == PROVEN:  # matrices of order min(n, d), each entry also an object of Python's
+        check_square_memory(problem, 16 * (chosen.bits + 128))
     if bits == AUTO:
         check_comparable(optimizer, "bits='auto'")
         again = partial(

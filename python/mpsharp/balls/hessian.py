@@ -13,6 +13,7 @@ orthogonal, and from diagonalising YYᵀ.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,14 @@ from mpsharp.balls.space import Space
 from mpsharp.errors import ConvergenceError
 from mpsharp.resources import available_cores
 from mpsharp.theory.difficulty import rank_and_condition
+from mpsharp.theory.rank import exact_rank
 
 if TYPE_CHECKING:
     from mpsharp.problems import Problem
 
 _GUARD = 80
+_ENOUGH = 16  # bits by which a sharpness is enclosed more narrowly than wanted, as far as the basis goes
+_ATTEMPTS = 6  # at the precision of the basis, each with twice the bits for small singular values
 
 
 @dataclass(frozen=True)
@@ -60,20 +64,28 @@ class HessianBasis:
     def __init__(self, problem: Problem, bits: int) -> None:
         self.bits = bits
         self._last: Vector | None = None
-        by_sample = problem.n_samples <= problem.n_features
+        self.by_sample = problem.n_samples <= problem.n_features
         rank, condition = rank_and_condition(problem.X.astype("float64"))
         order = min(problem.X.shape)
+        if rank < order:  # singular values that are noise in float64 are numbers of their own here
+            rank = exact_rank(problem.X)
         # Through a square root of YYᵀ half of the bits are lost where that is singular.
-        needed = bits + _GUARD + 2 * int(condition) if rank == order else 2 * (bits + _GUARD)
-        self.precision = needed
-        with flint.ctx.workprec(needed):
+        whole = bits + _GUARD if rank == order else 2 * (bits + _GUARD)
+        lost = 2 * math.ceil(condition)
+        for _ in range(_ATTEMPTS):
+            self.precision = whole + lost
+            self._build(problem, rank)
+            if self.root <= self.largest.sqrt() * flint.arb((1, -bits - _ENOUGH)):
+                break
+            lost = 2 * lost + _GUARD
+
+    def _build(self, problem: Problem, rank: int) -> None:
+        with flint.ctx.workprec(self.precision):
             matrix = Space(problem).matrix
-            vectors, sigma = _vectors(problem.X if by_sample else problem.X.T, needed, rank)
+            vectors, self.sigma = _vectors(problem.X if self.by_sample else problem.X.T, self.precision, rank)
             self.transposed = vectors.transpose()
-            self.values = [s * s for s in sigma]
-            self._measure(matrix, vectors, sigma)
-            self.by_sample = by_sample
-            self.sigma = sigma
+            self.values = [s * s for s in self.sigma]
+            self._measure(matrix, vectors, self.sigma)
 
     def _measure(self, matrix: Any, vectors: Any, sigma: list[Any]) -> None:
         """Bound what the basis lacks.
