@@ -225,6 +225,36 @@ def test_depth_20_and_divergence():
         assert run.parameters()[0].shape == (4,)
 
 
+@pytest.mark.parametrize("arithmetic", ["exact", "sequential"])
+@pytest.mark.parametrize("bits", [24, 53, 64, 128, 256, 1024, 1040, 1041])
+def test_spectral_steps_are_those_of_mpfr_bit_for_bit(bits, arithmetic):
+    """At a limit ratio of 2.2 some 260 steps see every component grow or shrink by hundreds of bits."""
+    problem = problems.appendix_d(n=37, seed=bits)
+    form = transform(problem, "spectral", bits)
+
+    def numbers(values):
+        return to_core(ExactArray.from_any(values, bits))
+
+    runs = [
+        _core.GradientDescent(
+            _core.Minimalist(
+                _core.Data.diagonal(numbers(form.X), arithmetic, kernels), numbers(form.y), 2, 37
+            ),
+            numbers(form.u),
+            numbers(problem.v),
+            numbers([problem.optimizer.step_size]),
+        )
+        for kernels in ("reference", "")
+    ]
+    for _ in range(4):
+        for run in runs:
+            run.advance(65, 1e300, None)
+        expected, seen = runs
+        for name in ("u", "v", "loss"):
+            a, b = getattr(expected, name).parts(), getattr(seen, name).parts()
+            assert all(map(np.array_equal, a, b)), (name, expected.step)
+
+
 def test_catapult_step_of_the_default_problem_at_1024_bits():
     """Coordinates put the rounding noise elsewhere, but from 512 bits on the catapult does not care."""
     problem = problems.appendix_d()

@@ -12,6 +12,7 @@
 
 #include "bindings.hpp"
 #include "data.hpp"
+#include "kernels/diagonal_products.hpp"
 #include "mpsharp/error.hpp"
 #include "mpsharp/flow.hpp"
 #include "mpsharp/models/moments.hpp"
@@ -106,14 +107,15 @@ void register_minimalist(py::module_& m) {
            py::arg("X"), py::arg("arithmetic"), py::arg("threads") = 1, py::arg("kernels") = "")
       .def_static(
           "diagonal",
-          [](const Vector& diagonal, const std::string& arithmetic) {
+          [](const Vector& diagonal, const std::string& arithmetic, const std::string& kernels) {
             const Arithmetic chosen = arithmetic_from(arithmetic);
-            Data data{nullptr, std::make_shared<const Vector>(diagonal),
-                      make_diagonal_products(diagonal, chosen), nullptr, 1};
-            data.exact = make_diagonal_products(diagonal, Arithmetic::exact);
-            return data;
+            const KernelPath path = kernels.empty() ? chosen_path() : path_from(kernels);
+            return Data{nullptr, std::make_shared<const Vector>(diagonal),
+                        make_diagonal_products(diagonal, chosen, path),
+                        make_diagonal_products(diagonal, Arithmetic::exact, path), 1};
           },
-          py::arg("diagonal"), py::arg("arithmetic"), "The square matrix with this diagonal.")
+          py::arg("diagonal"), py::arg("arithmetic"), py::arg("kernels") = "",
+          "The square matrix with this diagonal.")
       .def(
           "apply",
           [](const Data& data, const Vector& x, long bits) {
