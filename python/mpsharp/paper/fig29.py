@@ -15,7 +15,7 @@ NAME = "fig29"
 TITLE = "Cats and dogs (CIFAR-10): the postponed drop and the blow-up"
 STATEMENT = "On real data, too, more bits postpone the drop of the sharpness, and can end in a blow-up."
 DATA = "cifar10-cat-dog"
-MINUTES = 1.4
+MINUTES = 1.0
 BITS = (24, 53, 128, 256, 512, 1024)
 
 

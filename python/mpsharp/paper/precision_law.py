@@ -25,7 +25,7 @@ NAME = "precision_law"
 TITLE = "From 8 to 2048 bits: step, sharpness and outcome of the catapult"
 STATEMENT = "One run at many bits predicts the catapult at every other number of bits (ours)."
 DATA = "synthetic, CIFAR-10"
-MINUTES = 2.5
+MINUTES = 3.0
 BITS = (8, 12, 16, 24, 32, 53, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 
 CATS = "cifar10-cat-dog"
