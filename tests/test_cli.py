@@ -32,9 +32,11 @@ def test_run_writes_a_trajectory_that_its_options_explain(tmp_path):
     done = mpsharp_command(
         *("run", "--bits", "80", "--n", "8", "--depth", "3", "--step-size", "0.001", "--steps", "7"),
         *("--seed", "5", "--record-every", "2", "--arithmetic", "sequential", "--out", "o"),
+        *("--verify", "agreed"),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
+    assert "bits agreed, at 224: loss " in done.stdout
     run = mpsharp.load(tmp_path / "o" / "trajectory")
     assert run.step.tolist() == [0, 2, 4, 6, 7]
     assert run.config["optimizer"]["step_size"] == "0.001"

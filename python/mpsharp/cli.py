@@ -39,6 +39,7 @@ def run(
     from mpsharp.formats import Format
     from mpsharp.output import writable_folder
     from mpsharp.training import run as train
+    from mpsharp.verification import verified_summary
 
     asked: dict[str, Any] = {"bits": AUTO} if bits == AUTO else {"format": Format.parse(bits)}
     folder = writable_folder(out)
@@ -51,6 +52,8 @@ def run(
     print(Comparison({result.format: result}).table())
     if result.precision_choice is not None:
         print(result.precision_choice)
+    if "verified" in result.config:
+        print(verified_summary(result))
     result.plot(folder / "curves.png")
     result.save(folder / "trajectory")
     print(f"written: {folder / 'curves.png'}, {folder / 'trajectory'}")

@@ -6,7 +6,9 @@ import dataclasses
 import importlib.util
 from typing import Any
 
-from mpsharp.agreement import compare_runs
+import numpy as np
+
+from mpsharp.agreement import COMPARED, compare_runs
 from mpsharp.automatic import check_comparable
 from mpsharp.errors import ConfigurationError, Interrupted, check_name
 from mpsharp.exact import ExactArray
@@ -88,6 +90,18 @@ def verified(run: Trajectory, how: str, *, progress: bool | None = None) -> Traj
         },
         config={**run.config, "verified": {"how": how, **about}},
     )
+
+
+def verified_summary(run: Trajectory) -> str:
+    """Return one line of what was verified: right bits at the first and the last record, and the fewest."""
+    about = run.config["verified"]
+    parts = [
+        f"{name} {values[0]:.0f} … {values[-1]:.0f} (fewest {values.min():.0f})"
+        for name in COMPARED
+        if f"{name}_bits" in run
+        for values in [np.floor(run[f"{name}_bits"])]
+    ]
+    return f"bits {about['how']}, at {about['at']}: {', '.join(parts)}"
 
 
 def _agreed(run: Trajectory) -> tuple[dict[str, Any], dict[str, int]]:
