@@ -149,16 +149,14 @@ std::optional<TopEigenpair> refine_eigenpair(const Arrow& arrow, DoubleArrow& ro
 
 TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) {
   const Bits bits = arrow.border.bits();
-  const ArrowCopy coarse(arrow, coarse_bits);
-  const Mpfr coarse_bound = norm_bound(coarse);
-  if (mpfr_zero_p(coarse_bound)) {  // H = 0: any vector will do, and 0 is the answer
+  DoubleArrow rough = DoubleArrow::of(arrow);
+  if (rough.is_zero()) {  // H = 0: any vector will do, and 0 is the answer
     TopEigenpair pair{Mpfr(bits), Vector(arrow.border.size(), bits), Vector(arrow.w.size(), bits),
                       Mpfr(1.0, bits), Mpfr(bits)};
     mpfr_set_ui(pair.x[0], 1, MPFR_RNDN);
     return pair;
   }
-  const long exponent = mpfr_get_exp(coarse_bound);
-  DoubleArrow rough(coarse.arrow(), coarse.metric_border(), exponent);
+  const long exponent = rough.exponent();
   constexpr int few = 26;  // enough for two steps of inverse iteration to make an eigenvector
   const double value = rough.bisect(-1.0, 1.5, few);
   if (const std::optional<double> gap = rough.gap_below(value)) {
@@ -170,7 +168,7 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   }
   Mpfr start(rough.bisect(-1.0, 1.5, 120), bits), bound(bits), tolerance(bits);
   mpfr_mul_2si(start, start, exponent, MPFR_RNDN);
-  mpfr_set(bound, coarse_bound, MPFR_RNDU);
+  mpfr_set(bound, norm_bound(ArrowCopy(arrow, coarse_bits)), MPFR_RNDU);
   mpfr_div_2ui(tolerance, bound, static_cast<unsigned long>(accuracy), MPFR_RNDN);
   return search_top_eigenpair(ArrowCopy(arrow, bits), start, bound, tolerance, poll);
 }

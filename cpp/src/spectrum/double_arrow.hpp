@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -16,8 +18,10 @@ inline double scaled(mpfr_srcptr x, long exponent) {
   const auto limbs = static_cast<std::size_t>((mpfr_get_prec(x) + 63) / 64);
   const auto* top = static_cast<const mp_limb_t*>(mpfr_custom_get_significand(x)) + (limbs - 1);
   const double magnitude = static_cast<double>(*top);
+  const double value = mpfr_signbit(x) != 0 ? -magnitude : magnitude;
   const long own = std::clamp(mpfr_get_exp(x) - exponent - 64, -5000L, 5000L);
-  return std::ldexp(mpfr_signbit(x) != 0 ? -magnitude : magnitude, static_cast<int>(own));
+  if (own < -1022 || own > 1023) return std::ldexp(value, static_cast<int>(own));
+  return value * std::bit_cast<double>(static_cast<std::uint64_t>(own + 1023) << 52);
 }
 
 /// The largest exponent of the entries; the smallest there is if all are zero.
@@ -51,38 +55,24 @@ inline double generic(std::size_t i) {
 /// largest eigenvalue lies, what the next one leaves of room, and a first eigenvector.
 class DoubleArrow {
  public:
-  DoubleArrow(const Arrow& arrow, const Vector& metric_border, long exponent)
-      : k_(arrow.border.size()),
-        m_(arrow.w.size()),
-        diagonal_(k_),
-        off_(k_),
-        border_(k_),
-        metric_border_(k_),
-        w_(m_),
-        corner_(m_ * m_),
-        f_(m_ * m_) {
-    const long none = MPFR_EMIN_DEFAULT;
-    long eb = none, em = none, ew = none;
-    for (std::size_t i = 0; i < k_; ++i) {
-      eb = std::max(eb, exponent_of(arrow.border[i]));
-      em = std::max(em, exponent_of(metric_border[i]));
-    }
-    for (std::size_t i = 0; i < m_; ++i) ew = std::max(ew, exponent_of(arrow.w[i]));
-    for (std::size_t i = 0; i < k_; ++i) {
-      diagonal_[i] = scaled(arrow.a.diagonal[i], exponent);
-      if (i + 1 < k_) off_[i] = scaled(arrow.a.off_diagonal[i], exponent);
-      border_[i] = scaled(arrow.border[i], eb);
-      metric_border_[i] = scaled(metric_border[i], em);
-    }
-    for (std::size_t i = 0; i < m_; ++i) w_[i] = scaled(arrow.w[i], ew);
-    for (std::size_t i = 0; i < m_ * m_; ++i) {
-      corner_[i] = scaled(arrow.corner.entries()[i], exponent);
-    }
-    // The unknown y is scaled so that the border's column is b w' as it stands.
-    y_exponent_ = eb == none || ew == none ? 0 : eb + ew - exponent;
-    coupling_ = std::ldexp(
-        1.0, static_cast<int>(std::clamp(eb + em + 2 * ew - 2 * exponent, -5000L, 1000L)));
+  DoubleArrow(const Arrow& arrow, const Vector& metric_border, long exponent) : DoubleArrow(arrow) {
+    const long em = largest_exponent(metric_border);
+    for (std::size_t i = 0; i < k_; ++i) metric_border_[i] = scaled(metric_border[i], em);
+    scale(arrow, em, exponent);
   }
+
+  /// The arrow alone: M b and a bound for the norm are found in double, too.
+  static DoubleArrow of(const Arrow& arrow) {
+    DoubleArrow out(arrow);
+    const long em = out.multiply_border(arrow);
+    out.scale(arrow, em, out.norm_exponent(arrow, em));
+    return out;
+  }
+
+  /// The norm is below 2^exponent.
+  [[nodiscard]] long exponent() const { return exponent_; }
+  /// Whether all of H is zero, as far as `of` can tell.
+  [[nodiscard]] bool is_zero() const { return is_zero_; }
 
   /// An approximate eigenvector of the eigenvalue that lies just below `lambda`: two passes of
   /// inverse iteration. Returns false where double arithmetic failed.
@@ -207,9 +197,103 @@ class DoubleArrow {
   }
 
  private:
+  explicit DoubleArrow(const Arrow& arrow)
+      : k_(arrow.border.size()),
+        m_(arrow.w.size()),
+        border_exponent_(largest_exponent(arrow.border)),
+        w_exponent_(largest_exponent(arrow.w)),
+        diagonal_(k_),
+        off_(k_),
+        border_(k_),
+        metric_border_(k_),
+        w_(m_),
+        corner_(m_ * m_),
+        f_(m_ * m_) {
+    for (std::size_t i = 0; i < k_; ++i) border_[i] = scaled(arrow.border[i], border_exponent_);
+    for (std::size_t i = 0; i < m_; ++i) w_[i] = scaled(arrow.w[i], w_exponent_);
+  }
+
+  /// Sets M b but for a power of two, which it returns the exponent of.
+  long multiply_border(const Arrow& arrow) {
+    metric_border_ = border_;
+    if (arrow.metric == nullptr) return border_exponent_;
+    const Tridiagonal& metric = *arrow.metric;
+    const long size =
+        std::max(largest_exponent(metric.diagonal), largest_exponent(metric.off_diagonal));
+    double largest = 0.0;
+    for (std::size_t i = 0; i < k_; ++i) {
+      double& sum = metric_border_[i];
+      sum = scaled(metric.diagonal[i], size) * border_[i];
+      if (i > 0) sum += scaled(metric.off_diagonal[i - 1], size) * border_[i - 1];
+      if (i + 1 < k_) sum += scaled(metric.off_diagonal[i], size) * border_[i + 1];
+      largest = std::max(largest, std::abs(sum));
+    }
+    if (!(largest > 0.0)) return MPFR_EMIN_DEFAULT;
+    const int up = std::ilogb(largest) + 1;
+    for (double& x : metric_border_) x = std::ldexp(x, -up);
+    return size + border_exponent_ + up;
+  }
+
+  /// Exponent of the sum of the largest row sums of the blocks.
+  long norm_exponent(const Arrow& arrow, long metric_exponent) {
+    const long none = MPFR_EMIN_DEFAULT;
+    const long ea =
+        std::max(largest_exponent(arrow.a.diagonal), largest_exponent(arrow.a.off_diagonal));
+    const long eg = largest_exponent(arrow.corner.entries());
+    double block = 0.0, corner = 0.0, square = 0.0, length = 0.0;
+    for (std::size_t i = 0; i < k_; ++i) {
+      double row = std::abs(scaled(arrow.a.diagonal[i], ea));
+      if (i > 0) row += std::abs(scaled(arrow.a.off_diagonal[i - 1], ea));
+      if (i + 1 < k_) row += std::abs(scaled(arrow.a.off_diagonal[i], ea));
+      block = std::max(block, row);
+      const double product = border_[i] * metric_border_[i];
+      square += product + 0x1p-40 * std::abs(product);
+    }
+    for (std::size_t i = 0; i < m_; ++i) {
+      double row = 0.0;
+      for (std::size_t j = 0; j < m_; ++j) row += std::abs(scaled(arrow.corner(i, j), eg));
+      corner = std::max(corner, row);
+      length += w_[i] * w_[i];
+    }
+    const bool coupled = border_exponent_ != none && metric_exponent != none && w_exponent_ != none;
+    const long both = border_exponent_ + metric_exponent, half = coupled ? both >> 1 : none;
+    const double coupling =
+        coupled ? std::sqrt(std::max(0.0, square) * length * (both % 2 != 0 ? 2.0 : 1.0)) : 0.0;
+    const long ec = coupled ? half + w_exponent_ : none;
+    const long most = std::max({ea, eg, ec});
+    is_zero_ = most == none;
+    if (is_zero_) return 0;
+    const auto at = [most](double x, long exponent) {
+      return std::ldexp(x, static_cast<int>(std::max(exponent - most, -5000L)));
+    };
+    const double sum = at(block, ea) + at(corner, eg) + at(coupling, ec);
+    is_zero_ = !(sum > 0.0);
+    return is_zero_ ? 0 : most + std::ilogb(sum * (1.0 + 0x1p-40)) + 1;
+  }
+
+  /// Everything that depends on the exponents of M b and of the norm.
+  void scale(const Arrow& arrow, long metric_exponent, long exponent) {
+    exponent_ = exponent;
+    for (std::size_t i = 0; i < k_; ++i) {
+      diagonal_[i] = scaled(arrow.a.diagonal[i], exponent);
+      if (i + 1 < k_) off_[i] = scaled(arrow.a.off_diagonal[i], exponent);
+    }
+    for (std::size_t i = 0; i < m_ * m_; ++i) {
+      corner_[i] = scaled(arrow.corner.entries()[i], exponent);
+    }
+    // The unknown y is scaled so that the border's column is b w' as it stands.
+    const long none = MPFR_EMIN_DEFAULT;
+    const bool coupled = border_exponent_ != none && w_exponent_ != none;
+    y_exponent_ = coupled ? border_exponent_ + w_exponent_ - exponent : 0;
+    const long both = border_exponent_ + metric_exponent + 2 * w_exponent_ - 2 * exponent;
+    coupling_ = std::ldexp(1.0, static_cast<int>(std::clamp(both, -5000L, 1000L)));
+  }
+
   std::size_t k_, m_;
+  long border_exponent_, w_exponent_;
   std::vector<double> diagonal_, off_, border_, metric_border_, w_, corner_, f_;
-  long y_exponent_ = 0;
+  long exponent_ = 0, y_exponent_ = 0;
+  bool is_zero_ = false;
   double coupling_ = 0.0;
 };
 
