@@ -6,6 +6,8 @@ STEP_SIZES = ((100, 100), (100, 1000), (300, 3072))
 SHORT_BITS = (64, 256, 1024)
 SPECTRAL_BITS = (256, 1024)
 COMPARE_BITS = (24, 53, 64, 128, 256, 512, 1024)
+RECORD_SIZES = ((100, 100), (100, 1000))
+RECORD_BITS = (53, 256, 1024)
 
 ROUNDS = 5  # the best of this many is reported; methods take turns within a round
 SLICE = 0.05  # seconds of repetitions per method and round

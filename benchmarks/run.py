@@ -19,10 +19,12 @@ import params
 
 import mpsharp
 from mpsharp import _core
+from mpsharp.backends import get_backend
 from mpsharp.backends.coordinates import transform
 from mpsharp.backends.transfer import to_core
 from mpsharp.errors import DatasetError
 from mpsharp.exact import ExactArray
+from mpsharp.formats import Format
 
 
 def processor() -> str:
@@ -291,6 +293,41 @@ def bench_compare(library, steps, rows):
     print(f"compare, all: {loops / ours:.1f} times faster than the loop doing gradient descent alone")
 
 
+def bench_record(sizes, bit_list, rows):
+    """A default record (loss, sharpness, imbalance) against an exact step: one thread, all coordinates."""
+    for n, d in sizes:
+        rng = np.random.default_rng(0)
+        problem = mpsharp.Problem(
+            X=rng.standard_normal((n, d)),
+            y=rng.standard_normal(n),
+            u=0.05 * rng.standard_normal(d),
+            v=[1.0],
+            optimizer=mpsharp.GD(step_size=1e-3),
+            steps=1,
+        )
+        for bits in bit_list:
+            runner = get_backend("auto", Format(bits=bits)).start(
+                problem,
+                format=Format(bits=bits),
+                optimizer=problem.optimizer,
+                arithmetic="exact",
+                threads=1,
+            )
+            runner.advance(10, 1e300, None)
+            seen = runner.observe()
+            with gmpy2.context(precision=bits):
+                certain = seen["sharpness"].to_gmpy2() * gmpy2.exp2(-bits)
+                if not seen["sharpness_residual"].to_gmpy2() <= certain:
+                    raise SystemExit(f"the sharpness at {bits} bits is not certain, no figures")
+            times = best_times({"step": lambda r=runner: r.advance(1, 1e300, None), "record": runner.observe})
+            print(
+                f"record {n}×{d}, {bits:5d} bits: step {times['step'] * 1e6:8.1f} µs, "
+                f"record {times['record'] * 1e6:8.1f} µs, {times['record'] / times['step']:.2f} steps"
+            )
+            for name, seconds in times.items():
+                rows.append(("record", n, d, bits, name, seconds, times["step"] / seconds))
+
+
 def report(rows, what, n, d, bits, times, work):
     base = times["loop, temporaries"]
     print(f"\n{what} {n}×{d}, {bits} bits{'':20s} ns per multiply-add   times faster than the loop")
@@ -337,14 +374,14 @@ def size(text):
     return int(n), int(d)
 
 
-WHAT = ("matvec", "step", "spectral", "cats-and-dogs", "compare")
+WHAT = ("matvec", "step", "spectral", "cats-and-dogs", "record", "compare")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", default=WHAT, help=", ".join(WHAT))
     parser.add_argument("--short", action="store_true", help="64, 256 and 1024 bits, without 1000×3072")
-    parser.add_argument("--sizes", nargs="+", type=size, help="N×D as 100x1000; of matvec and step")
+    parser.add_argument("--sizes", nargs="+", type=size, help="N×D as 100x1000; of matvec, step and record")
     parser.add_argument("--bits", nargs="+", type=int, help="of matvec, step and spectral")
     parser.add_argument("--steps", type=int, default=4000, help="steps of the comparison")
     parser.add_argument(
@@ -372,6 +409,8 @@ def main() -> None:
             bench_spectral(library, options.bits or params.SPECTRAL_BITS, rows)
         if "cats-and-dogs" in options.what:
             bench_cats_and_dogs(library, rows)
+        if "record" in options.what:
+            bench_record(options.sizes or params.RECORD_SIZES, options.bits or params.RECORD_BITS, rows)
         if "compare" in options.what:
             bench_compare(library, options.steps, rows)
     finally:  # what was measured before an interrupt is kept

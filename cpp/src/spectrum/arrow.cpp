@@ -168,7 +168,8 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   }
   Mpfr start(rough.bisect(-1.0, 1.5, 120), bits), bound(bits), tolerance(bits);
   mpfr_mul_2si(start, start, exponent, MPFR_RNDN);
-  mpfr_set(bound, norm_bound(ArrowCopy(arrow, coarse_bits)), MPFR_RNDU);
+  const Mpfr coarse_bound = norm_bound(ArrowCopy(arrow, coarse_bits));
+  mpfr_set(bound, coarse_bound, MPFR_RNDU);
   mpfr_div_2ui(tolerance, bound, static_cast<unsigned long>(accuracy), MPFR_RNDN);
   return search_top_eigenpair(ArrowCopy(arrow, bits), start, bound, tolerance, poll);
 }
