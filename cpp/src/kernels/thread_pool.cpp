@@ -12,6 +12,8 @@ namespace {
 /// How often a waiting thread looks before it sleeps: some tens of microseconds, about the time
 /// between the two products of a small step, so that helpers are awake for the next one.
 constexpr int spins = 4000;
+/// After so many it gives its processor away now and then: the one it waits for may need it.
+constexpr int alone_spins = 1000;
 
 inline void pause() noexcept {
 #if defined(__x86_64__)
@@ -23,6 +25,7 @@ template <class Condition>
 bool spin_until(const Condition& condition) {
   for (int i = 0; i < spins; ++i) {
     if (condition()) return true;
+    if (i >= alone_spins && i % 64 == 0) std::this_thread::yield();
     pause();
   }
   return false;
