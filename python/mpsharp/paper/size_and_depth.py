@@ -113,7 +113,7 @@ class SizeAndDepth:
 FIGURES = (
     SizeAndDepth("fig05", CIFAR, (100, 300, 500), 300, 2.5),
     SizeAndDepth("fig13", SVHN, (50, 100, 130), 130, 2.5),
-    SizeAndDepth("fig17", SPEECH, (100, 300, 400), 300, 2.5),
+    SizeAndDepth("fig17", SPEECH, (100, 300, 400), 300, 3.5),
 )
 
 
