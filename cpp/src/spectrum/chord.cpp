@@ -62,6 +62,8 @@ class ScaledArrow {
     const long coupling = eb + em + 2 * ew - 2 * exponent;
     const long size = arrow.metric == nullptr ? 0 : largest_exponent(arrow.metric->diagonal);
     imbalance_ = std::abs(y_exponent_ + size / 2) + 1;
+    y_length_ =
+        std::ldexp(2.0, static_cast<int>(std::clamp(y_exponent_ + (size >> 1) + 1, -999L, 999L)));
     if (imbalance_ > most_imbalance || coupling > 4 || coupling < -accuracy) return;
     if (arrow.metric != nullptr && mpfr_zero_p(arrow.scale.get()) != 0) return;
     y_weight_ = arrow.metric == nullptr ? std::ldexp(1.0, static_cast<int>(2 * y_exponent_))
@@ -116,6 +118,8 @@ class ScaledArrow {
   }
   [[nodiscard]] bool is_diagonal() const { return is_diagonal_; }  ///< whether A' is
   [[nodiscard]] double y_weight() const { return y_weight_; }
+  /// A bound for the norm of a y' with ||y'|| <= 1 in the arrow's inner product.
+  [[nodiscard]] double y_length() const { return y_length_; }
   [[nodiscard]] bool has_metric() const { return arrow_.metric != nullptr; }
 
  private:
@@ -163,6 +167,7 @@ class ScaledArrow {
   bool ready_ = false, is_diagonal_ = false;
   std::size_t pivot_ = 0;
   long y_exponent_ = 0, imbalance_ = 0;
+  double y_length_ = 0.0;
   double y_weight_ = 0.0;  ///< the inner product of y' is this times y'Ay', or y'y without a metric
   Doubles w_;
   FixedFormat format_{1};
@@ -506,10 +511,12 @@ std::optional<TopEigenpair> chord_eigenpair(const Arrow& arrow, double value,
   // Rounding of the arrow's entries, and of each step.
   const auto size = static_cast<double>(k + m);
   const double units = (size + 8.0 * (passes + 1)) * std::sqrt(size) *
-                       (std::sqrt(scaled_arrow.y_weight()) + 2.0 * static_cast<double>(m + 1));
+                       (scaled_arrow.y_length() + 2.0 * static_cast<double>(m + 1));
   Mpfr rounding(units / norm, coarse_bits);
   mpfr_mul_2si(rounding, rounding, known.exponent - scaled_arrow.format().fraction(), MPFR_RNDU);
   mpfr_add(out.residual, out.residual, rounding, MPFR_RNDU);
+  constexpr long slack = 12;
+  if (exponent_of(out.residual) > known.exponent - known.accuracy + slack) return std::nullopt;
   for (std::size_t i = 0; i < k; ++i) {
     mpfr_set_d(out.y[i], q.y[i], MPFR_RNDN);
     mpfr_mul_2si(out.y[i], out.y[i], scaled_arrow.y_exponent(), MPFR_RNDN);
