@@ -143,7 +143,11 @@ class Trajectory:
 
     @property
     def sharpness(self) -> npt.NDArray[np.float64]:
-        """Largest eigenvalue of the Hessian, shape (records,), unit 1/step_size."""
+        """Largest eigenvalue S of the Hessian, shape (records,), unit 1/step_size.
+
+        Right to 2⁻ᵇⁱᵗˢ of ‖H‖, which is as large as S but where a negative eigenvalue is far larger; there
+        `sharpness_residual` exceeds 2⁻ᵇⁱᵗˢ·S, and `mpsharp.sharpness_interval` proves every digit.
+        """
         return self["sharpness"]
 
     @property
