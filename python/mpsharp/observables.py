@@ -138,7 +138,7 @@ def _loss(point: Point, _: None) -> tuple[Any, ...]:
 
 @_register(Record("sharpness", "1/step_size"), Record("sharpness_residual", "1/step_size"))
 def _sharpness(point: Point, _: None) -> tuple[Any, ...]:
-    """Largest eigenvalue S of the Hessian, to 2⁻ᵇⁱᵗˢ of ‖H‖; brings ‖Hx − Sx‖ of the x found with it, too."""
+    """Largest eigenvalue S of the Hessian; brings ‖Hx − Sx‖ of the unit vector x found with it, too."""
     return point.sharpness, point.sharpness_residual
 
 

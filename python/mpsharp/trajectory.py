@@ -145,8 +145,8 @@ class Trajectory:
     def sharpness(self) -> npt.NDArray[np.float64]:
         """Largest eigenvalue S of the Hessian, shape (records,), unit 1/step_size.
 
-        Right to 2⁻ᵇⁱᵗˢ of ‖H‖, which is as large as S but where a negative eigenvalue is far larger; there
-        `sharpness_residual` exceeds 2⁻ᵇⁱᵗˢ·S, and `mpsharp.sharpness_interval` proves every digit.
+        At a number of bits, right to about 2⁻ᵇⁱᵗˢ of itself; in float32 and float64 to as much of ‖H‖, which
+        is far larger than S where a negative eigenvalue is.
         """
         return self["sharpness"]
 

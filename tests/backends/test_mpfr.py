@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import gmpy2
 import mpmath
 import numpy as np
@@ -233,3 +235,33 @@ def test_products_round_once_or_term_by_term(kernels, transposed, seed, n, d, bi
         data = _core.Data(matrix, arithmetic, 1, kernels)
         product = (data.apply_transposed if transposed else data.apply)(to_core(x), bits)
         assert from_core(product).identical(ExactArray.from_any(expected, bits))
+
+
+def scaled(values, exponent):
+    """`values`, exactly, times a power of two."""
+    entries = [Fraction(x) * Fraction(2) ** exponent for x in np.ravel(values).tolist()]
+    return np.array(entries, dtype=object).reshape(np.shape(values))
+
+
+@pytest.mark.parametrize("bits", [53, 128])
+@pytest.mark.parametrize(
+    ("n", "d", "depth", "exponents"),
+    [
+        (4, 1, 3, (0, 39, -13, 60)),  # a negative eigenvalue dwarfs the largest
+        (8, 3, 5, (0, -100, -30, 28)),
+        (2, 6, 4, (5, 0, -59, 58)),
+        (8, 4, 2, (58, -1, -45, 40)),  # iterations ended at another eigenvalue
+    ],
+)
+def test_sharpness_is_right_to_its_own_bits_at_any_scale(n, d, depth, exponents, bits):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        shapes = (n, d), (n,), (d,), (depth - 1,)
+        parts = [scaled(rng.standard_normal(s), e) for s, e in zip(shapes, exponents, strict=True)]
+        problem = Problem(**dict(zip("Xyuv", parts, strict=True)), optimizer=GD(1e-9))
+        found = mpsharp.run(problem, bits=bits, steps=1, observables=("loss", "sharpness"))
+        S = found.exact("sharpness")[0]
+        lower, upper = mpsharp.sharpness_interval(problem, bits=bits + 20)
+        S, lower, upper = (Fraction(*x.as_integer_ratio()) for x in (S, lower, upper))
+        slack = Fraction(8, 2**bits)
+        assert lower * (1 - slack) <= S <= upper * (1 + slack)

@@ -159,12 +159,19 @@ TopEigenpair top_eigenpair(const Arrow& arrow, long accuracy, const Poll& poll) 
   const long exponent = rough.exponent();
   constexpr int few = 26;  // enough for two steps of inverse iteration to make an eigenvector
   const double value = rough.bisect(-1.0, 1.5, few);
+  // In a graded matrix iterations can end at another eigenvalue.
+  const auto is_there = [&](const TopEigenpair& pair) {
+    Mpfr distance(value, bits);
+    mpfr_mul_2si(distance, distance, exponent, MPFR_RNDN);
+    mpfr_sub(distance, pair.value, distance, MPFR_RNDN);
+    return mpfr_number_p(distance) != 0 && log2_of(distance) <= exponent - 20;
+  };
   if (const std::optional<double> gap = rough.gap_below(value)) {
     const long log2_gap = static_cast<long>(std::lround(std::log2(*gap))) - 1;
     const Refinement known{accuracy, exponent, log2_gap};
     std::optional<TopEigenpair> pair = chord_eigenpair(arrow, value, known, poll);
-    if (!pair) pair = refine_eigenpair(arrow, rough, value, known, poll);
-    if (pair) return *std::move(pair);
+    if (!pair || !is_there(*pair)) pair = refine_eigenpair(arrow, rough, value, known, poll);
+    if (pair && is_there(*pair)) return *std::move(pair);
   }
   Mpfr start(rough.bisect(-1.0, 1.5, 120), bits), bound(bits), tolerance(bits);
   mpfr_mul_2si(start, start, exponent, MPFR_RNDN);

@@ -12,6 +12,7 @@ from mpsharp._scalar import wide_context
 from mpsharp.backends.coordinates import GUARD_BITS
 from mpsharp.backends.transfer import from_core, scalar_from_core, to_core
 from mpsharp.exact import ExactArray
+from mpsharp.formats import MAX_BITS
 from mpsharp.theory.arithmetic import Arithmetic
 from mpsharp.theory.difficulty import rank_and_condition
 from mpsharp.theory.imbalance import check_in_range
@@ -26,6 +27,29 @@ if TYPE_CHECKING:
     from mpsharp.theory.arithmetic import Array, Number
 
 _T = TypeVar("_T")
+
+_SPARE_BITS = 4  # of a residual above 2^-bits of the sharpness, as rounding errors may leave it
+_WIDER_FORMS = 4  # how often a sharpness is looked for again with more bits
+
+
+def _lacking_bits(seen: ExactArray, bits: int) -> int | None:
+    """How many bits more an observation needs for a sharpness right to `bits` of its own, about.
+
+    None if it has them, or does not tell: the sharpness is zero or not finite. No Hessian of the model has
+    a negative one, since c²XᵀX/n is a part of it: then the eigenvalue is another, as far as the bits reach.
+    """
+    value, residual = seen[:2].log2_abs()
+    if np.isfinite(value) and seen.sign[0] < 0:
+        return bits
+    if not np.isfinite(value) or not np.isfinite(residual):
+        return None
+    excess = residual - value + bits
+    return int(excess) + _SPARE_BITS if excess > _SPARE_BITS else None
+
+
+def _rounded_up(bits: int) -> int:
+    """A power of two, so that the states of a run share few forms."""
+    return 1 << max(bits - 1, 63).bit_length()
 
 
 class Instruments:
@@ -67,7 +91,11 @@ class Instruments:
     @cached_property
     def gram(self) -> _core.GramForm:
         """The reduction of X that sharpness and imbalance are read from."""
-        return self._kept("gram", self._make_gram)
+        return self._kept("gram", lambda: self._make_gram(self.bits))
+
+    def wider_gram(self, bits: int) -> _core.GramForm:
+        """The same for `bits` right bits of ‖H‖."""
+        return self._kept(f"gram {bits}", lambda: self._make_gram(bits))
 
     def sharpness(self, u: _core.Vector, v: _core.Vector) -> float:
         """The largest eigenvalue of the Hessian at (u, v)."""
@@ -147,10 +175,10 @@ class Instruments:
         rank, condition = rank_and_condition(rounded)
         return min(rank, self.problem.rank), condition
 
-    def _make_gram(self) -> _core.GramForm:
+    def _make_gram(self, right: int) -> _core.GramForm:
         # Unless Π is the identity it is read from a system with the square of X's condition.
         extra = 0 if self.spans_features else 2 * self._rank_and_condition[1]
-        bits = self.bits + GUARD_BITS + extra
+        bits = right + GUARD_BITS + extra
         return _core.GramForm(self.data, bits, self.problem.n_samples, self.rank)
 
     @property
@@ -240,7 +268,23 @@ class MpfrPoint:
 
     @cached_property
     def _seen(self) -> ExactArray:
-        return from_core(self._by.gram.observe(self._u, self._v, self._by.y, self._by.bits))
+        seen = from_core(self._by.gram.observe(self._u, self._v, self._by.y, self._by.bits))
+        lacking = _lacking_bits(seen, self._by.bits)
+        return seen if lacking is None else self._seen_with_more(seen, lacking)
+
+    def _seen_with_more(self, seen: ExactArray, lacking: int) -> ExactArray:
+        """Sharpness right to its own bits where ‖H‖, of which an observation has them, is far larger."""
+        by = self._by
+        for _ in range(_WIDER_FORMS):
+            wide = by.bits + _rounded_up(lacking)
+            if wide > MAX_BITS:
+                return seen
+            better = from_core(by.wider_gram(wide).observe(self._u, self._v, by.y, wide))
+            more = _lacking_bits(better, by.bits)
+            if more is None:
+                return ExactArray.concatenate([ExactArray.from_any(better[:2].to_gmpy2(), by.bits), seen[2:]])
+            lacking = wide - by.bits + more  # more than before: the next power of two at least
+        return seen
 
     def eigenvalues(self, count: int) -> ExactArray:
         """The largest eigenvalues of the Hessian."""
