@@ -12,7 +12,6 @@ from mpsharp._scalar import wide_context
 from mpsharp.backends.coordinates import GUARD_BITS
 from mpsharp.backends.transfer import from_core, scalar_from_core, to_core
 from mpsharp.exact import ExactArray
-from mpsharp.formats import MAX_BITS
 from mpsharp.theory.arithmetic import Arithmetic
 from mpsharp.theory.difficulty import rank_and_condition
 from mpsharp.theory.imbalance import check_in_range
@@ -30,6 +29,7 @@ _T = TypeVar("_T")
 
 _SPARE_BITS = 4  # of a residual above 2^-bits of the sharpness, as rounding errors may leave it
 _WIDER_FORMS = 4  # how often a sharpness is looked for again with more bits
+_MOST_MORE_BITS = 4096  # so many; the search takes a step for each, and thousands of them minutes
 
 
 def _lacking_bits(seen: ExactArray, bits: int) -> int | None:
@@ -273,17 +273,20 @@ class MpfrPoint:
         return seen if lacking is None else self._seen_with_more(seen, lacking)
 
     def _seen_with_more(self, seen: ExactArray, lacking: int) -> ExactArray:
-        """Sharpness right to its own bits where ‖H‖, of which an observation has them, is far larger."""
+        """Sharpness right to its own bits where ‖H‖, of which an observation has them, is far larger.
+
+        Beyond `_MOST_MORE_BITS` it stays as it is, and its residual shows it.
+        """
         by = self._by
         for _ in range(_WIDER_FORMS):
-            wide = by.bits + _rounded_up(lacking)
-            if wide > MAX_BITS:
+            if (more := _rounded_up(lacking)) > _MOST_MORE_BITS:
                 return seen
+            wide = by.bits + more
             better = from_core(by.wider_gram(wide).observe(self._u, self._v, by.y, wide))
-            more = _lacking_bits(better, by.bits)
-            if more is None:
+            still = _lacking_bits(better, by.bits)
+            if still is None:
                 return ExactArray.concatenate([ExactArray.from_any(better[:2].to_gmpy2(), by.bits), seen[2:]])
-            lacking = wide - by.bits + more  # more than before: the next power of two at least
+            lacking = more + still  # more than before: the next power of two at least
         return seen
 
     def eigenvalues(self, count: int) -> ExactArray:
