@@ -69,6 +69,24 @@ def gradient(X: Any, y: Any, u: Any, v: Any) -> list[Any]:
     return [sum(zi * row[k] for zi, row in zip(z, rows, strict=True)) / len(y) for k in range(len(rows[0]))]
 
 
+def descent_states(problem: Any, step_size: Any, steps: int, start: Any = None) -> list[Any]:
+    """(u, v) at the start and after each step of gradient descent, without any rounding."""
+    X, y, u, v = map(rationals, (problem.X, problem.y, problem.u, problem.v))
+    u, v = start or (u, v)
+    h = rational(step_size) / len(y)
+    states = [(u, v)]
+    for _ in range(steps):
+        z, c = residuals(X, y, u, v), product(v)
+        q = dot([dot(row, u) for row in X], z)
+        g = [dot([row[j] for row in X], z) for j in range(len(u))]
+        u, v = (
+            [a - h * c * b for a, b in zip(u, g, strict=True)],
+            [b - h * product(without(v, k)) * q for k, b in enumerate(v)],
+        )
+        states.append((u, v))
+    return states
+
+
 def second_derivative(row: Any, u: Any, v: Any, a: int, b: int) -> Any:
     """∂²f/∂θ_a∂θ_b at one sample."""
     d = len(u)

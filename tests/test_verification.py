@@ -16,7 +16,7 @@ import mpsharp.verification
 from mpsharp.agreement import agreed_bits
 from mpsharp.errors import ConfigurationError, Interrupted, ResourceError, UnknownNameError
 from mpsharp.exact import ExactArray
-from oracles import dot, product, rational, rationals, residuals, sharpness, without
+from oracles import descent_states, rational, rationals, sharpness
 from oracles import loss as exact_loss
 from strategies import problems
 
@@ -69,23 +69,6 @@ def test_steps_of_their_own_cannot_be_compared():
 # --- proven ------------------------------------------------------------------------------------------
 
 
-def exact_states(problem, steps):
-    """(u, v) after each step of gradient descent, without any rounding."""
-    X, y, u, v = map(rationals, (problem.X, problem.y, problem.u, problem.v))
-    h = rational(problem.optimizer.step_size) / len(y)
-    states = [(u, v)]
-    for _ in range(steps):
-        z, c = residuals(X, y, u, v), product(v)
-        q = dot([dot(row, u) for row in X], z)
-        g = [dot([row[j] for row in X], z) for j in range(len(u))]
-        u, v = (
-            [a - h * c * b for a, b in zip(u, g, strict=True)],
-            [b - h * product(without(v, k)) * q for k, b in enumerate(v)],
-        )
-        states.append((u, v))
-    return states
-
-
 def right_bits(value, true, bits):
     """floor(−log₂ of the relative error), between 0 and `bits`, in rationals."""
     if not gmpy2.is_finite(value):
@@ -105,7 +88,7 @@ def test_proven_bits_are_the_true_ones(problem, bits):
     pytest.importorskip("flint")
     steps = 2
     run = mpsharp.run(problem, bits=bits, steps=steps, verify="proven")
-    states = exact_states(problem, steps)
+    states = descent_states(problem, problem.optimizer.step_size, steps)
     for record, step in enumerate(run.step):
         u, v = states[step]
         parts = rationals(problem.X), rationals(problem.y), u, v

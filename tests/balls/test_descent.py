@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mpsharp
-from oracles import dot, hessian, loss, product, rational, rationals, residuals, without
+from oracles import descent_states, dot, hessian, loss, rational, rationals, residuals
 from strategies import problems
 
 flint = pytest.importorskip("flint")
@@ -16,24 +16,6 @@ flint = pytest.importorskip("flint")
 from mpsharp.balls.descent import Descent  # noqa: E402
 from mpsharp.balls.hessian import HessianBasis  # noqa: E402
 from mpsharp.balls.numbers import norm, to_ball  # noqa: E402
-
-
-def exact_states(problem, step_size, steps, start=None):
-    """(u, v) after each step, without any rounding."""
-    X, y, u, v = map(rationals, (problem.X, problem.y, problem.u, problem.v))
-    u, v = start or (u, v)
-    h = rational(step_size) / len(y)
-    states = [(u, v)]
-    for _ in range(steps):
-        z, c = residuals(X, y, u, v), product(v)
-        q = dot([dot(row, u) for row in X], z)
-        g = [dot([row[j] for row in X], z) for j in range(len(u))]
-        u, v = (
-            [a - h * c * b for a, b in zip(u, g, strict=True)],
-            [b - h * product(without(v, k)) * q for k, b in enumerate(v)],
-        )
-        states.append((u, v))
-    return states
 
 
 def exact_loss(problem, u, v):
@@ -70,7 +52,7 @@ def test_balls_hold_loss_and_sharpness_of_exact_arithmetic(problem, bits):
     step_size = problem.optimizer.step_size
     basis = HessianBasis(problem, 40)
     descent = Descent(problem, step_size, bits)
-    for u, v in exact_states(problem, step_size, steps):
+    for u, v in descent_states(problem, step_size, steps):
         found = descent.loss()
         with flint.ctx.workprec(20_000):
             assert found.contains(to_ball(exact_loss(problem, u, v)))
@@ -131,7 +113,7 @@ def test_a_box_of_any_size_holds_what_starts_in_it(problem, k, data):
     descent._box = None
     start = [a + b for a, b in zip(u, du, strict=True)], [a + b for a, b in zip(v, dv, strict=True)]
     basis = HessianBasis(problem, 40)
-    for u, v in exact_states(problem, step_size, 1, start):
+    for u, v in descent_states(problem, step_size, 1, start):
         check_holds(descent, basis, problem, u, v)
         descent.advance()
 
@@ -152,7 +134,7 @@ def test_the_box_grows_no_faster_than_errors_do(shape):
 def test_numbers_that_no_precision_holds():
     problem = mpsharp.Problem(X=[["1/3", "0.1"]], y=["1/7"], u=["0.2", "2/3"], v=["1/9", "5"])
     descent = Descent(problem, "1/10", 90)
-    (u, v) = exact_states(problem, "1/10", 1)[1]
+    (u, v) = descent_states(problem, "1/10", 1)[1]
     descent.advance()
     with flint.ctx.workprec(3000):
         assert descent.loss().contains(to_ball(exact_loss(problem, u, v)))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mpsharp._text import decimal_text
 from mpsharp.paper.exhibit import Exhibit
-from mpsharp.paper.files import write_csv
+from mpsharp.paper.files import write_figure
 from mpsharp.training import run
 
 if TYPE_CHECKING:
@@ -115,16 +115,11 @@ def make_figure(
         row = results[label].summary()
         report(f"{name} {label}: {row['status']} at {row['status_step']}, catapult {row['catapult_step']}")
     summary = summarise(results)
-    picture = figure.plot(summary)
-    from mpsharp.plotting import save_figure
-
-    save_figure(picture, folder / f"{name}.png")
-    save_figure(picture, folder / f"{name}.pdf")
-    write_csv(folder / f"{name}_curves.csv", _points(summary))
-    write_csv(folder / f"{name}_summary.csv", [{"run": label, **c.row} for label, c in summary.items()])
+    rows = [{"run": label, **curve.row} for label, curve in summary.items()]
+    tables = {"curves": _points(summary), "summary": rows}
     return {
         "runs": {label: dict(curve.config) for label, curve in summary.items()},
-        "files": [f"{name}{end}" for end in (".png", ".pdf", "_curves.csv", "_summary.csv")],
+        "files": write_figure(folder, name, figure.plot(summary), tables),
     }
 
 

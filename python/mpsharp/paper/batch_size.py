@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpsharp.paper.exhibit import Exhibit
-from mpsharp.paper.files import write_csv
+from mpsharp.paper.files import write_figure
 from mpsharp.paper.kept import kept
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN
 from mpsharp.paper.stochastic import (
@@ -68,8 +68,6 @@ class BatchSize:
         report: Callable[[str], None] = lambda line: None,
     ) -> dict[str, Any]:
         """Write the picture, every drawn point, a row per run, and the trends as numbers."""
-        from mpsharp.plotting import save_figure
-
         name = self.name
         chosen = settings(full, self.dataset)
         made = lines(
@@ -80,18 +78,13 @@ class BatchSize:
             report=lambda text: report(f"{name} {text}"),
             make_run=kept(folder, name),
         )
-        for end in (".png", ".pdf"):
-            save_figure(plot(made), folder / f"{name}{end}")
         curves = points(made, {"sharpness": lambda line: line.result.sharpness})
-        write_csv(folder / f"{name}_curves.csv", curves)
         rows = [line.row() | {"last_sharpness": float(line.result.sharpness[-1])} for line in made]
-        write_csv(folder / f"{name}_summary.csv", rows)
         found = trends(made)
-        write_csv(folder / f"{name}_trends.csv", found)
         for trend in found:
             report(f"{name} {trend['trend']}: {trend['holding']} of {trend['of']}")
-        ends = (".png", ".pdf", "_curves.csv", "_summary.csv", "_trends.csv")
-        return {"runs": rows, "trends": found, "files": [f"{name}{end}" for end in ends]}
+        tables = {"curves": curves, "summary": rows, "trends": found}
+        return {"runs": rows, "trends": found, "files": write_figure(folder, name, plot(made), tables)}
 
 
 FIGURES = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mpsharp.paper.files import write_csv
+from mpsharp.paper.files import write_figure
 from mpsharp.paper.kept import kept
 from mpsharp.paper.stochastic import CHOICES, Line, draw, finish, lines, panels, points, settings
 
@@ -35,8 +35,6 @@ def make(
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Write the picture, every drawn point, and a row per run."""
-    from mpsharp.plotting import save_figure
-
     chosen = settings(full)
     made = lines(
         chosen,
@@ -46,19 +44,15 @@ def make(
         report=lambda text: report(f"{NAME} {text}"),
         make_run=kept(folder, NAME),
     )
-    for end in (".png", ".pdf"):
-        save_figure(plot(made), folder / f"{NAME}{end}")
     columns = {
         "imbalance": lambda line: line.result.imbalance[:, 0],
         "gd_imbalance_change": lambda line: line.result["gd_imbalance_change"][:, 0],
         "sgd_imbalance_change": lambda line: line.result["sgd_imbalance_change"][:, 0],
     }
-    write_csv(folder / f"{NAME}_curves.csv", points(made, columns))
     rows = [line.row() | growth(line) for line in made]
-    write_csv(folder / f"{NAME}_summary.csv", rows)
     report(f"{NAME}: C grows in {sum(row['imbalance_growth'] > 0 for row in rows)} of {len(rows)} runs")
-    ends = (".png", ".pdf", "_curves.csv", "_summary.csv")
-    return {"runs": rows, "files": [f"{NAME}{end}" for end in ends]}
+    tables = {"curves": points(made, columns), "summary": rows}
+    return {"runs": rows, "files": write_figure(folder, NAME, plot(made), tables)}
 
 
 def growth(line: Line) -> dict[str, float]:

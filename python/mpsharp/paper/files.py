@@ -8,9 +8,12 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mpsharp.output import write_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_text(path: Path, text: str) -> None:
@@ -30,6 +33,26 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def write_figure(
+    folder: Path, name: str, figure: Figure, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[str]:
+    """Write ``NAME.png``, ``NAME.pdf`` and a ``NAME_TABLE.csv`` per table; return the names of the files.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
+    """
+    from mpsharp.plotting import save_figure
+
+    pictures = [f"{name}.png", f"{name}.pdf"]
+    for picture in pictures:
+        save_figure(figure, folder / picture)
+    for table, rows in tables.items():
+        write_csv(folder / f"{name}_{table}.csv", rows)
+    return [*pictures, *(f"{name}_{table}.csv" for table in tables)]
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpsharp.paper.exhibit import Exhibit
-from mpsharp.paper.files import write_csv
+from mpsharp.paper.files import write_figure
 from mpsharp.paper.kept import kept
 from mpsharp.paper.stochastic import (
     CHOICES,
@@ -121,8 +121,6 @@ def _make(
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Write the picture, every drawn point, and a row per run."""
-    from mpsharp.plotting import save_figure
-
     chosen = settings(full)
     made = lines(
         chosen,
@@ -132,15 +130,11 @@ def _make(
         report=lambda text: report(f"{term.name} {text}"),
         make_run=kept(folder, term.name),
     )
-    for end in (".png", ".pdf"):
-        save_figure(plot(term, made), folder / f"{term.name}{end}")
-    write_csv(folder / f"{term.name}_curves.csv", points(made, {term.name: term.of}))
     rows = [line.row() | shares(line) for line in made]
-    write_csv(folder / f"{term.name}_summary.csv", rows)
     for name in ("share_v2a_above_b", "share_v2a_batch_above_b_batch"):
         report(f"{term.name} {name}: {np.mean([row[name] for row in rows]):.4f} of all records")
-    ends = (".png", ".pdf", "_curves.csv", "_summary.csv")
-    return {"runs": rows, "files": [f"{term.name}{end}" for end in ends]}
+    tables = {"curves": points(made, {term.name: term.of}), "summary": rows}
+    return {"runs": rows, "files": write_figure(folder, term.name, plot(term, made), tables)}
 
 
 def shares(line: Line) -> dict[str, float]:

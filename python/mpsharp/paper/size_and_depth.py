@@ -15,7 +15,7 @@ from mpsharp import datasets, plotting
 from mpsharp.formats import FormatLike
 from mpsharp.optimizers import GradientFlow
 from mpsharp.paper.exhibit import Exhibit
-from mpsharp.paper.files import write_csv
+from mpsharp.paper.files import write_figure
 from mpsharp.paper.kept import MakeRun, kept
 from mpsharp.paper.printed import SIZES
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN, drawn, possible
@@ -84,8 +84,6 @@ class SizeAndDepth:
 
         The paper's largest sizes take a million steps, and more, and are left to `full`.
         """
-        from mpsharp.plotting import save_figure
-
         name = self.name
         made = lines(
             self.dataset,
@@ -97,17 +95,12 @@ class SizeAndDepth:
             report=lambda text: report(f"{name} {text}"),
             make_run=kept(folder, name),
         )
-        for end in (".png", ".pdf"):
-            save_figure(plot(made, SUBJECTS[self.dataset]), folder / f"{name}{end}")
-        write_csv(folder / f"{name}_curves.csv", points(made))
-        rows = [line.row() for line in made]
-        write_csv(folder / f"{name}_summary.csv", rows)
-        found = trends(made)
-        write_csv(folder / f"{name}_trends.csv", found)
+        rows, found = [line.row() for line in made], trends(made)
         for trend in found:
             report(f"{name} {trend['trend']}: {trend['holding']} of {trend['of']}")
-        ends = (".png", ".pdf", "_curves.csv", "_summary.csv", "_trends.csv")
-        return {"runs": rows, "trends": found, "files": [f"{name}{end}" for end in ends]}
+        picture = plot(made, SUBJECTS[self.dataset])
+        tables = {"curves": points(made), "summary": rows, "trends": found}
+        return {"runs": rows, "trends": found, "files": write_figure(folder, name, picture, tables)}
 
 
 FIGURES = (

@@ -11,7 +11,7 @@ import numpy as np
 
 from mpsharp import plotting
 from mpsharp.paper.exhibit import Exhibit
-from mpsharp.paper.files import write_csv
+from mpsharp.paper.files import write_figure
 from mpsharp.paper.flow_starts import STOP_LOSS, Expected, Line, Subset, lines
 from mpsharp.paper.kept import kept
 from mpsharp.paper.printed import PRINTED, SIZES
@@ -83,22 +83,17 @@ class StartBounds:
             report=lambda text: report(f"{name} {text}"),
             make_run=kept(folder, name),
         )
-        for end in (".png", ".pdf"):
-            plotting.save_figure(plot(made, SUBJECTS[self.dataset]), folder / f"{name}{end}")
-        write_csv(folder / f"{name}_curves.csv", points(made))
-        rows = [line.row() for line in made]
-        write_csv(folder / f"{name}_summary.csv", rows)
-        means = expectations(made, self.dataset)
-        write_csv(folder / f"{name}_expectations.csv", means)
+        rows, means = [line.row() for line in made], expectations(made, self.dataset)
         notes = judgements(made)
         for note in notes:
             report(f"{name} {note}")
-        ends = (".png", ".pdf", "_curves.csv", "_summary.csv", "_expectations.csv")
+        picture = plot(made, SUBJECTS[self.dataset])
+        tables = {"curves": points(made), "summary": rows, "expectations": means}
         return {
             "runs": rows,
             "expectations": means,
             "notes": notes,
-            "files": [f"{name}{end}" for end in ends],
+            "files": write_figure(folder, name, picture, tables),
         }
 
 
