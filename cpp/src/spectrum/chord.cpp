@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "double_arrow.hpp"
 #include "elementary.hpp"
 #include "fixed_point.hpp"
 #include "scaled_arrow.hpp"
