@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mpsharp
 from mpsharp import ExactArray, Problem, _core
 from mpsharp.backends.transfer import from_core, to_core
-from mpsharp.optimizers import GD
+from mpsharp.optimizers import GD, GradientFlow
 
 
 def to_mp(x):
@@ -243,25 +243,46 @@ def scaled(values, exponent):
     return np.array(entries, dtype=object).reshape(np.shape(values))
 
 
+SCALES = [  # n, d, depth, exponents of X, y, u and v
+    (4, 1, 3, (0, 39, -13, 60)),  # a negative eigenvalue dwarfs the largest
+    (8, 3, 5, (0, -100, -30, 28)),
+    (2, 6, 4, (5, 0, -59, 58)),
+    (8, 4, 2, (58, -1, -45, 40)),  # iterations ended at another eigenvalue
+]
+
+
+def scaled_problem(n, d, depth, exponents, seed, optimizer):
+    rng = np.random.default_rng(seed)
+    shapes = (n, d), (n,), (d,), (depth - 1,)
+    parts = [scaled(rng.standard_normal(s), e) for s, e in zip(shapes, exponents, strict=True)]
+    return Problem(**dict(zip("Xyuv", parts, strict=True)), optimizer=optimizer)
+
+
 @pytest.mark.parametrize("bits", [53, 128])
-@pytest.mark.parametrize(
-    ("n", "d", "depth", "exponents"),
-    [
-        (4, 1, 3, (0, 39, -13, 60)),  # a negative eigenvalue dwarfs the largest
-        (8, 3, 5, (0, -100, -30, 28)),
-        (2, 6, 4, (5, 0, -59, 58)),
-        (8, 4, 2, (58, -1, -45, 40)),  # iterations ended at another eigenvalue
-    ],
-)
-def test_sharpness_is_right_to_its_own_bits_at_any_scale(n, d, depth, exponents, bits):
+@pytest.mark.parametrize("scale", SCALES)
+def test_sharpness_is_right_to_its_own_bits_at_any_scale(scale, bits):
     for seed in range(4):
-        rng = np.random.default_rng(seed)
-        shapes = (n, d), (n,), (d,), (depth - 1,)
-        parts = [scaled(rng.standard_normal(s), e) for s, e in zip(shapes, exponents, strict=True)]
-        problem = Problem(**dict(zip("Xyuv", parts, strict=True)), optimizer=GD(1e-9))
+        problem = scaled_problem(*scale, seed, GD(1e-9))
         found = mpsharp.run(problem, bits=bits, steps=1, observables=("loss", "sharpness"))
         S = found.exact("sharpness")[0]
         lower, upper = mpsharp.sharpness_interval(problem, bits=bits + 20)
         S, lower, upper = (Fraction(*x.as_integer_ratio()) for x in (S, lower, upper))
         slack = Fraction(8, 2**bits)
         assert lower * (1 - slack) <= S <= upper * (1 + slack)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_paper_rule_steps_by_the_sharpness_at_any_scale(scale):
+    for seed in range(4):
+        problem = scaled_problem(*scale, seed, GradientFlow(rule="paper"))
+        found = mpsharp.run(problem, bits=128, steps=1, observables=("loss",))
+        assert found.status == "completed"
+        S = float(mpsharp.sharpness_interval(problem, bits=60).lower)
+        assert found.flow_time[-1] == pytest.approx(1 / S, rel=1e-12)
+
+
+def test_the_paper_rule_looks_again_where_the_residual_asks_for_it():
+    problem = scaled_problem(3, 4, 4, (-97, -47, -30, 59), 136, GradientFlow(rule="paper"))
+    mpsharp.run(problem, bits=53, steps=1, observables=("loss",))
+    forms = {key[0] for key in problem._cache}
+    assert {"gram", "gram 117"} <= forms

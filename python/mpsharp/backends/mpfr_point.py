@@ -99,7 +99,31 @@ class Instruments:
 
     def sharpness(self, u: _core.Vector, v: _core.Vector) -> float:
         """The largest eigenvalue of the Hessian at (u, v)."""
-        return float(from_core(self.gram.observe(u, v, self.y, self.bits)).to_float64()[0])
+        return float(self.observe(u, v).to_float64()[0])
+
+    def observe(self, u: _core.Vector, v: _core.Vector) -> ExactArray:
+        """Sharpness at (u, v), right to its own bits, residual, and imbalances, shape (depth + 1,)."""
+        seen = from_core(self.gram.observe(u, v, self.y, self.bits))
+        lacking = _lacking_bits(seen, self.bits)
+        return seen if lacking is None else self._observe_wider(u, v, seen, lacking)
+
+    def _observe_wider(self, u: _core.Vector, v: _core.Vector, seen: ExactArray, lacking: int) -> ExactArray:
+        """Observe with more bits, where ‖H‖, of which `seen` has `bits` right, is far larger than S.
+
+        Beyond `_MOST_MORE_BITS` it stays as it is, and its residual shows it.
+        """
+        for _ in range(_WIDER_FORMS):
+            if (more := _rounded_up(lacking)) > _MOST_MORE_BITS:
+                return seen
+            wide = self.bits + more
+            better = from_core(self.wider_gram(wide).observe(u, v, self.y, wide))
+            still = _lacking_bits(better, self.bits)
+            if still is None:
+                return ExactArray.concatenate(
+                    [ExactArray.from_any(better[:2].to_gmpy2(), self.bits), seen[2:]]
+                )
+            lacking = more + still  # more than before: the next power of two at least
+        return seen
 
     @cached_property
     def moment_form(self) -> _core.MomentForm:
@@ -268,26 +292,7 @@ class MpfrPoint:
 
     @cached_property
     def _seen(self) -> ExactArray:
-        seen = from_core(self._by.gram.observe(self._u, self._v, self._by.y, self._by.bits))
-        lacking = _lacking_bits(seen, self._by.bits)
-        return seen if lacking is None else self._seen_with_more(seen, lacking)
-
-    def _seen_with_more(self, seen: ExactArray, lacking: int) -> ExactArray:
-        """Sharpness right to its own bits where ‖H‖, of which an observation has them, is far larger.
-
-        Beyond `_MOST_MORE_BITS` it stays as it is, and its residual shows it.
-        """
-        by = self._by
-        for _ in range(_WIDER_FORMS):
-            if (more := _rounded_up(lacking)) > _MOST_MORE_BITS:
-                return seen
-            wide = by.bits + more
-            better = from_core(by.wider_gram(wide).observe(self._u, self._v, by.y, wide))
-            still = _lacking_bits(better, by.bits)
-            if still is None:
-                return ExactArray.concatenate([ExactArray.from_any(better[:2].to_gmpy2(), by.bits), seen[2:]])
-            lacking = more + still  # more than before: the next power of two at least
-        return seen
+        return self._by.observe(self._u, self._v)
 
     def eigenvalues(self, count: int) -> ExactArray:
         """The largest eigenvalues of the Hessian."""
