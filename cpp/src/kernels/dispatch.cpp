@@ -30,7 +30,9 @@ bool can_run(KernelPath path) noexcept {
   // These ask the operating system too: they are false where it does not save the registers.
   switch (path) {
     case KernelPath::ifma:
-#ifdef MPSHARP_HAVE_IFMA
+#if defined(MPSHARP_EMULATE_IFMA)
+      return true;
+#elif defined(MPSHARP_HAVE_IFMA)
       __builtin_cpu_init();
       return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
              __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512cd") != 0 &&

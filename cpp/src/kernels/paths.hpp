@@ -19,7 +19,8 @@ enum class KernelPath {
 inline constexpr KernelPath all_paths[] = {KernelPath::ifma, KernelPath::avx2, KernelPath::portable,
                                            KernelPath::reference};
 
-/// True if this processor, its operating system and this build can run `path`.
+/// True if this processor, its operating system and this build can run `path`. A build with
+/// MPSHARP_EMULATE_IFMA runs ifma anywhere.
 bool can_run(KernelPath path) noexcept;
 
 /// The path of this process: the fastest that can run, or the one that the environment variable
