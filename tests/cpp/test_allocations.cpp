@@ -60,6 +60,7 @@ void count_gmp() {
 }
 
 struct Case {
+  KernelPath path;
   Arithmetic arithmetic;
   unsigned threads;
   long bits;
@@ -84,7 +85,7 @@ long count(const Case& what, long steps) {
     for (__mpfr_struct& x : vector->span()) set_random(&x, generator);
   }
   const std::shared_ptr<const MatrixProducts> products =
-      make_products(X, what.arithmetic, what.threads, KernelPath::ifma);
+      make_products(X, what.arithmetic, what.threads, what.path);
   if (products->lanes_form() == nullptr || products->lanes_form()->lane_kernels(bits) == nullptr) {
     std::printf("no lanes\n");
     return 1;
@@ -126,19 +127,19 @@ int main() {
     std::printf("allocations are not counted\n");
     return 1;
   }
-  if (!can_run(KernelPath::ifma)) {
-    std::printf("skipped: this machine has no AVX-512 IFMA, so steps are made with MPFR numbers\n");
-    return 0;
-  }
   int failures = 0;
-  for (const Arithmetic arithmetic : {Arithmetic::exact, Arithmetic::sequential}) {
-    for (const unsigned threads : {1U, 2U}) {
-      for (const long bits : {24L, 64L, 256L, 1024L}) {
-        const long found = count({arithmetic, threads, bits}, 40);
-        if (found == 0) continue;
-        ++failures;
-        std::printf("%s, %u threads, %ld bits: %ld allocations\n",
-                    arithmetic == Arithmetic::exact ? "exact" : "sequential", threads, bits, found);
+  for (const KernelPath path : all_paths) {
+    if (path == KernelPath::reference || !can_run(path)) continue;
+    for (const Arithmetic arithmetic : {Arithmetic::exact, Arithmetic::sequential}) {
+      for (const unsigned threads : {1U, 2U}) {
+        for (const long bits : {24L, 64L, 256L, 1024L}) {
+          const long found = count({path, arithmetic, threads, bits}, 40);
+          if (found == 0) continue;
+          ++failures;
+          std::printf("%s, %s, %u threads, %ld bits: %ld allocations\n", name_of(path),
+                      arithmetic == Arithmetic::exact ? "exact" : "sequential", threads, bits,
+                      found);
+        }
       }
     }
   }

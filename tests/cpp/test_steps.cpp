@@ -13,6 +13,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/diagonal_products.hpp"
@@ -151,19 +152,19 @@ void check_runs(Tally& tally, const Problem& problem, Arithmetic arithmetic, Gen
     return std::make_unique<GradientDescent>(model, problem.u, problem.v, problem.step_size, poll);
   };
   const auto expected = start(KernelPath::reference);
-  const std::unique_ptr<GradientDescent> runs[] = {
-      start(KernelPath::portable),
-      start(can_run(KernelPath::ifma) ? KernelPath::ifma : KernelPath::portable)};
+  std::vector<std::pair<KernelPath, std::unique_ptr<GradientDescent>>> runs;
+  for (const KernelPath path : all_paths) {
+    if (path != KernelPath::reference && can_run(path)) runs.emplace_back(path, start(path));
+  }
   for (int chunk = 0; chunk < n_chunks; ++chunk) {
     const long steps = between(generator, 1, 3);
     const Limits limits = random_limits(generator, expected->loss());
     const Stop stop = expected->advance(steps, limits.ceiling, limits.stop_loss, poll);
-    for (const auto& run : runs) {
+    for (const auto& [path, run] : runs) {
       const std::string what = name + ", bits " + std::to_string(problem.u.bits().value()) +
                                (arithmetic == Arithmetic::exact ? ", exact" : ", sequential") +
-                               (problem.X == nullptr ? ", diagonal" : "") +
-                               (run == runs[0] ? ", portable" : ", ifma") + ", step " +
-                               std::to_string(run->step());
+                               (problem.X == nullptr ? ", diagonal" : "") + ", " + name_of(path) +
+                               ", step " + std::to_string(run->step());
       if (run->advance(steps, limits.ceiling, limits.stop_loss, poll) != stop ||
           run->step() != expected->step()) {
         ++tally.mismatches;
@@ -183,7 +184,7 @@ void check_runs(Tally& tally, const Problem& problem, Arithmetic arithmetic, Gen
       for (double& draw : draws) draw = std::normal_distribution<double>()(generator);
       const Mpfr size(1e-3, problem.u.bits());
       expected->perturb(size, draws, poll);
-      for (const auto& run : runs) run->perturb(size, draws, poll);
+      for (const auto& [path, run] : runs) run->perturb(size, draws, poll);
     }
   }
 }

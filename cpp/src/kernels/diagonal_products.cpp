@@ -9,11 +9,13 @@
 
 namespace mpsharp {
 
-DiagonalProducts::DiagonalProducts(Vector diagonal, Arithmetic arithmetic, bool vectorised)
+DiagonalProducts::DiagonalProducts(Vector diagonal, Arithmetic arithmetic,
+                                   const std::optional<NumberKernels>& numbers)
     : diagonal_(std::move(diagonal)),
       arithmetic_(arithmetic),
+      numbers_(numbers),
       lanes_diagonal_(diagonal_.size(), diagonal_.bits()),
-      lanes_usable_(vectorised && lanes_diagonal_.limbs() <= SequentialKernel::max_limbs &&
+      lanes_usable_(numbers_ && lanes_diagonal_.limbs() <= SequentialKernel::max_limbs &&
                     lanes_diagonal_.assign(diagonal_)),
       pool_(1),
       exact_dots_(1) {}
@@ -59,11 +61,9 @@ void DiagonalProducts::apply_transposed_rows(Vector& out, const Vector& z,
   }
 }
 
-#ifdef MPSHARP_HAVE_IFMA
-
 const LaneKernels* DiagonalProducts::lane_kernels(Bits bits) const {
   if (!lanes_usable_ || bits != diagonal_.bits()) return nullptr;
-  return &lanes_ifma(lanes_diagonal_.limbs());
+  return &numbers_->lanes(lanes_diagonal_.limbs());
 }
 
 bool DiagonalProducts::apply(LaneVector& out, const LaneVector& x, bool /*transposed*/,
@@ -82,26 +82,9 @@ bool DiagonalProducts::dot(mpfr_ptr out, const LaneVector& a, const LaneVector& 
   if (arithmetic_ == Arithmetic::exact) {
     return exact_dots_.run(out, a, b, *lane_kernels(b.bits()), pool_, poll);
   }
-  sequential_dots_.run(out, a, b);
+  sequential_dots_.run(out, a, b, *numbers_);
   return true;
 }
-
-#else
-
-const LaneKernels* DiagonalProducts::lane_kernels(Bits /*bits*/) const { return nullptr; }
-
-bool DiagonalProducts::apply(LaneVector& /*out*/, const LaneVector& /*x*/, bool /*transposed*/,
-                             FunctionRef<void(std::size_t)> /*finish*/,
-                             const Poll& /*poll*/) const {
-  return false;
-}
-
-bool DiagonalProducts::dot(mpfr_ptr /*out*/, const LaneVector& /*a*/, const LaneVector& /*b*/,
-                           const Poll& /*poll*/) const {
-  return false;
-}
-
-#endif
 
 void DiagonalProducts::check_row(std::size_t row) const {
   if (row >= rows()) {
@@ -112,8 +95,9 @@ void DiagonalProducts::check_row(std::size_t row) const {
 
 std::unique_ptr<const MatrixProducts> make_diagonal_products(Vector diagonal, Arithmetic arithmetic,
                                                              KernelPath path) {
-  return std::make_unique<DiagonalProducts>(std::move(diagonal), arithmetic,
-                                            path == KernelPath::ifma);
+  return std::make_unique<DiagonalProducts>(
+      std::move(diagonal), arithmetic,
+      path == KernelPath::reference ? std::nullopt : std::optional(number_kernels(path)));
 }
 
 std::unique_ptr<const MatrixProducts> make_diagonal_products(Vector diagonal,

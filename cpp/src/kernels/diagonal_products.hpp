@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "lane_dots.hpp"
 #include "lane_products.hpp"
@@ -11,13 +12,13 @@
 
 namespace mpsharp {
 
-/// Products with a diagonal matrix, one rounded product per entry: by MPFR, and eight at once in
-/// the kernels' own form where the processor has AVX-512 IFMA and the diagonal the precision of the
-/// run.
+/// Products with a diagonal matrix, one rounded product per entry: by MPFR, and in the kernels' own
+/// form where the diagonal has the precision of the run.
 class DiagonalProducts final : public MatrixProducts, public LaneProducts {
  public:
-  /// @param vectorised  offer the lane form, if numbers of this precision have one
-  DiagonalProducts(Vector diagonal, Arithmetic arithmetic, bool vectorised);
+  /// @param numbers  for the lane form, which is offered if numbers of this precision have one
+  DiagonalProducts(Vector diagonal, Arithmetic arithmetic,
+                   const std::optional<NumberKernels>& numbers);
 
   [[nodiscard]] std::size_t rows() const override { return diagonal_.size(); }
   [[nodiscard]] std::size_t columns() const override { return diagonal_.size(); }
@@ -42,6 +43,7 @@ class DiagonalProducts final : public MatrixProducts, public LaneProducts {
 
   const Vector diagonal_;
   const Arithmetic arithmetic_;
+  const std::optional<NumberKernels> numbers_;
   LaneVector lanes_diagonal_;
   bool lanes_usable_;  ///< lanes_diagonal_ is the diagonal
 

@@ -70,6 +70,17 @@ const char* name_of(KernelPath path) noexcept {
   }
 }
 
+NumberKernels number_kernels(KernelPath path) noexcept {
+#ifdef MPSHARP_HAVE_IFMA
+  if (path == KernelPath::ifma) return {lanes_ifma, sequential_ifma};
+#endif
+#ifdef MPSHARP_HAVE_AVX2
+  if (path == KernelPath::avx2) return {lanes_avx2, sequential_avx2};
+#endif
+  static_cast<void>(path);
+  return {lanes_portable, sequential_portable};
+}
+
 std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,
                                                     Arithmetic arithmetic, unsigned threads,
                                                     KernelPath path) {
@@ -81,11 +92,11 @@ std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix
 #ifdef MPSHARP_HAVE_IFMA
     if (path == KernelPath::ifma) kernels = &rns_ifma;
 #endif
-    return std::make_unique<RnsProducts>(std::move(matrix), *kernels, threads);
+    return std::make_unique<RnsProducts>(std::move(matrix), *kernels, number_kernels(path),
+                                         threads);
   }
   if (path != KernelPath::reference) {
-    return std::make_unique<SequentialProducts>(std::move(matrix), path == KernelPath::ifma,
-                                                threads);
+    return std::make_unique<SequentialProducts>(std::move(matrix), number_kernels(path), threads);
   }
   return std::make_unique<ReferenceProducts>(std::move(matrix), arithmetic);
 }

@@ -159,9 +159,8 @@ void ExactLaneDots::round_to(mpfr_ptr out, const LaneVector& a, const Grid& a_gr
   if (mpfr_zero_p(out) && all_negative_zeros(a, b)) mpfr_set_zero(out, -1);
 }
 
-#ifdef MPSHARP_HAVE_IFMA
-
-void SequentialLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b) {
+void SequentialLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
+                             const NumberKernels& kernels) {
   const std::size_t n_limbs = b.limbs();
   const std::size_t words = lanes * (n_limbs + 1);
   if (matrix_.size() != b.size() * words) {
@@ -179,11 +178,9 @@ void SequentialLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector
     }
   }
   result_.reserve(words);
-  sequential_ifma(n_limbs, n_limbs)
-      .dot8(result_.data(), matrix_.data(), vector_.data(), b.size(), b.unused());
+  kernels.sequential(n_limbs, n_limbs)
+      .dot8(result_.data(), matrix_.data(), vector_.data(), b.size(), b.unused(), 1);
   read_number(out, result_.data(), lanes, n_limbs);
 }
-
-#endif
 
 }  // namespace mpsharp

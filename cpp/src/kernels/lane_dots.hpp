@@ -46,12 +46,12 @@ class ExactLaneDots {
   std::vector<mp_limb_t> words_;
 };
 
-/// Sequential dot products of lane vectors, one number after another. Only where the processor has
-/// AVX-512 IFMA, for numbers of at most SequentialKernel::max_limbs limbs.
+/// Sequential dot products of lane vectors, one number after another, for numbers of at most
+/// SequentialKernel::max_limbs limbs.
 class SequentialLaneDots {
  public:
   /// out <- acc after acc = +0, acc = RN(acc + RN(a_i b_i)).
-  void run(mpfr_ptr out, const LaneVector& a, const LaneVector& b);
+  void run(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const NumberKernels& kernels);
 
  private:
   AlignedWords matrix_;  ///< a as a column; the other lanes stay zero

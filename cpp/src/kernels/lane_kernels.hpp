@@ -68,9 +68,19 @@ struct LaneKernels {
                         std::size_t n_groups);
 };
 
-#ifdef MPSHARP_HAVE_IFMA
 /// The kernels for numbers of `limbs` <= SequentialKernel::max_limbs limbs.
+const LaneKernels& lanes_portable(std::size_t limbs) noexcept;
+#ifdef MPSHARP_HAVE_AVX2
+const LaneKernels& lanes_avx2(std::size_t limbs) noexcept;
+#endif
+#ifdef MPSHARP_HAVE_IFMA
 const LaneKernels& lanes_ifma(std::size_t limbs) noexcept;
 #endif
+
+/// The operations on numbers in one instruction set, by the number of limbs.
+struct NumberKernels {
+  const LaneKernels& (*lanes)(std::size_t limbs) noexcept;
+  SequentialKernel (*sequential)(std::size_t limbs, std::size_t matrix_limbs) noexcept;
+};
 
 }  // namespace mpsharp

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "lane_kernels.hpp"
 #include "mpsharp/kernels/matmul.hpp"
 #include "mpsharp/kernels/products.hpp"
 
@@ -11,7 +12,7 @@ namespace mpsharp {
 enum class KernelPath {
   reference,  ///< plain MPFR
   portable,   ///< standard C++ with 128-bit integers
-  avx2,       ///< AVX2 and FMA, x86-64; exact products only, else as portable
+  avx2,       ///< AVX2 and FMA, x86-64
   ifma,       ///< AVX-512 IFMA, x86-64
 };
 
@@ -30,6 +31,9 @@ KernelPath chosen_path();
 
 /// "reference", "portable", "avx2" or "ifma".
 const char* name_of(KernelPath path) noexcept;
+
+/// @pre can_run(path), and it is not the reference
+NumberKernels number_kernels(KernelPath path) noexcept;
 
 /// As make_products, with a given path, for tests and benchmarks. @pre can_run(path)
 std::unique_ptr<const MatrixProducts> make_products(std::shared_ptr<const Matrix> matrix,

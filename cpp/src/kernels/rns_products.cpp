@@ -30,9 +30,10 @@ std::size_t prime_limit(Bits a, Bits b, unsigned prime_bits) {
 }  // namespace
 
 RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels,
-                         unsigned threads)
+                         const NumberKernels& numbers, unsigned threads)
     : DenseProducts(std::move(matrix), Arithmetic::exact),
       kernels_(kernels),
+      numbers_(numbers),
       entries_(*matrix_, kernels),
       pool_(threads),
       workspaces_(pool_.threads()),
@@ -89,15 +90,8 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const R
 }
 
 const LaneKernels* RnsProducts::lane_kernels(Bits bits) const {
-#ifdef MPSHARP_HAVE_IFMA
   const auto limbs = static_cast<std::size_t>((bits.value() + 51) / 52);
-  if (kernels_.residues == rns_ifma.residues && limbs <= SequentialKernel::max_limbs) {
-    return &lanes_ifma(limbs);
-  }
-#else
-  static_cast<void>(bits);
-#endif
-  return nullptr;
+  return limbs <= SequentialKernel::max_limbs ? &numbers_.lanes(limbs) : nullptr;
 }
 
 bool RnsProducts::apply(LaneVector& out, const LaneVector& x, bool transposed,

@@ -28,7 +28,8 @@ namespace mpsharp {
 /// result.
 class RnsProducts final : public DenseProducts, public LaneProducts {
  public:
-  RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels, unsigned threads);
+  RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels,
+              const NumberKernels& numbers, unsigned threads);
 
   void apply(Vector& out, const Vector& x, const Poll& poll) const override;
   void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
@@ -85,6 +86,7 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
                    const RnsBasis::View& basis, std::size_t stride) const;
 
   const RnsKernels& kernels_;
+  const NumberKernels numbers_;
 
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it
   mutable RnsMatrix entries_;

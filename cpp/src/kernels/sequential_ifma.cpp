@@ -9,7 +9,7 @@ namespace {
 
 template <int L, int X>
 void dot8(std::uint64_t* result, const std::uint64_t* x, const std::uint64_t* u, std::size_t n,
-          unsigned unused) {
+          unsigned unused, std::size_t /*count*/) {
   const Rounding at = rounding_at(unused);
   Words acc[L];
   for (int i = 0; i < L; ++i) acc[i] = zero();

@@ -22,17 +22,21 @@ struct SequentialKernel {
   /// result_i, a group of numbers with limbs result[8 l + i] and exponents result[8 L + i], <- acc
   /// after acc = +0 and acc = RN(acc + RN(x_ij u_j)) for j < n, to p bits. x: [(j (matrix_limbs +
   /// 1) + l) * 8 + i], limb `matrix_limbs` being the exponent; u: [j (L + 1) + l], limb L being the
-  /// exponent.
+  /// exponent. Only the first `count` numbers are wanted, and others may stay unset.
   using Function = void (*)(std::uint64_t* result, const std::uint64_t* x, const std::uint64_t* u,
-                            std::size_t n, unsigned unused);
+                            std::size_t n, unsigned unused, std::size_t count);
 
   Function dot8;
   std::size_t matrix_limbs;  ///< limbs of a matrix entry
 };
 
-#ifdef MPSHARP_HAVE_IFMA
 /// The kernel for results and vectors of `limbs` <= max_limbs limbs and matrices of at most
 /// `matrix_limbs` <= limbs: one with two limbs, which do for float64 data, or with `limbs`.
+SequentialKernel sequential_portable(std::size_t limbs, std::size_t matrix_limbs) noexcept;
+#ifdef MPSHARP_HAVE_AVX2
+SequentialKernel sequential_avx2(std::size_t limbs, std::size_t matrix_limbs) noexcept;
+#endif
+#ifdef MPSHARP_HAVE_IFMA
 SequentialKernel sequential_ifma(std::size_t limbs, std::size_t matrix_limbs) noexcept;
 #endif
 

@@ -25,10 +25,11 @@ std::size_t significand_limbs(ConstSpan numbers) {
 
 }  // namespace
 
-SequentialProducts::SequentialProducts(std::shared_ptr<const Matrix> matrix, bool vectorised,
-                                       unsigned threads)
+SequentialProducts::SequentialProducts(std::shared_ptr<const Matrix> matrix,
+                                       const NumberKernels& numbers, unsigned threads)
     : DenseProducts(std::move(matrix), Arithmetic::sequential),
-      usable_(vectorised && grid_of(matrix_->entries()).finite),
+      numbers_(numbers),
+      usable_(grid_of(matrix_->entries()).finite),
       matrix_limbs_(usable_ ? significand_limbs(matrix_->entries()) : 0),
       pool_(threads),
       workspaces_(pool_.threads()) {}
@@ -84,8 +85,6 @@ void SequentialProducts::scalar_product(Vector& out, const Vector& x, bool trans
   pool_.run((columns() + piece_size - 1) / piece_size, some_columns, poll);
 }
 
-#ifdef MPSHARP_HAVE_IFMA
-
 void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
                                  const RowChoice& rows, const Poll& poll) const {
   const std::lock_guard lock(mutex_);
@@ -115,7 +114,7 @@ void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
 const LaneKernels* SequentialProducts::lane_kernels(Bits bits) const {
   const auto limbs = static_cast<std::size_t>((bits.value() + 51) / 52);
   if (!usable_ || limbs > SequentialKernel::max_limbs || matrix_limbs_ > limbs) return nullptr;
-  return &lanes_ifma(limbs);
+  return &numbers_.lanes(limbs);
 }
 
 bool SequentialProducts::apply(LaneVector& out, const LaneVector& x, bool transposed,
@@ -137,7 +136,7 @@ bool SequentialProducts::apply(LaneVector& out, const LaneVector& x, bool transp
 bool SequentialProducts::dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
                              const Poll& /*poll*/) const {
   const std::lock_guard lock(mutex_);
-  dots_.run(out, a, b);
+  dots_.run(out, a, b, numbers_);
   return true;
 }
 
@@ -145,12 +144,13 @@ void SequentialProducts::multiply(std::size_t bits, std::size_t x_size, std::siz
                                   bool transposed, const RowChoice& rows, Place place, Write write,
                                   const Poll& poll) const {
   const std::size_t n_limbs = (bits + 51) / 52;
-  const SequentialKernel kernel = sequential_ifma(n_limbs, matrix_limbs_);
+  const SequentialKernel kernel = numbers_.sequential(n_limbs, matrix_limbs_);
   const Packed& packed = packed_rows(rows, kernel.matrix_limbs, transposed, poll);
   const auto work = [&](std::size_t block, unsigned worker) {
     std::uint64_t* result = place(block, worker);
     kernel.dot8(result, packed.blocks[block].data(), vector_.data(), x_size,
-                static_cast<unsigned>(52 * n_limbs - bits));
+                static_cast<unsigned>(52 * n_limbs - bits),
+                std::min(lanes, out_size - block * lanes));
     write(block, result);
   };
   pool_.run((out_size + lanes - 1) / lanes, work, poll);
@@ -281,28 +281,5 @@ void SequentialProducts::pack(Packed& packed, std::size_t limbs, bool transposed
   pool_.run(blocks.size(), work, poll);
   packed = {limbs, std::move(blocks)};
 }
-
-#else
-
-const LaneKernels* SequentialProducts::lane_kernels(Bits /*bits*/) const { return nullptr; }
-
-bool SequentialProducts::apply(LaneVector& /*out*/, const LaneVector& /*x*/, bool /*transposed*/,
-                               FunctionRef<void(std::size_t)> /*finish*/,
-                               const Poll& /*poll*/) const {
-  return false;
-}
-
-bool SequentialProducts::dot(mpfr_ptr /*out*/, const LaneVector& /*a*/, const LaneVector& /*b*/,
-                             const Poll& /*poll*/) const {
-  return false;
-}
-
-void SequentialProducts::product(Vector& out, const Vector& x, bool transposed,
-                                 const RowChoice& rows, const Poll& poll) const {
-  const std::lock_guard lock(mutex_);
-  scalar_product(out, x, transposed, rows, poll);
-}
-
-#endif
 
 }  // namespace mpsharp

@@ -23,8 +23,8 @@ namespace mpsharp {
 /// the result's limbs hold, NaN, infinities, exponents beyond ±2^28) go to the reference.
 class SequentialProducts final : public DenseProducts, public LaneProducts {
  public:
-  /// @param vectorised use the IFMA kernel where it can serve; without, only threads are gained.
-  SequentialProducts(std::shared_ptr<const Matrix> matrix, bool vectorised, unsigned threads);
+  SequentialProducts(std::shared_ptr<const Matrix> matrix, const NumberKernels& numbers,
+                     unsigned threads);
 
   void apply(Vector& out, const Vector& x, const Poll& poll) const override;
   void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
@@ -65,7 +65,8 @@ class SequentialProducts final : public DenseProducts, public LaneProducts {
   /// As pack, for some rows, out of what pack_rows made.
   void gather(Packed& packed, const RowChoice& rows, bool transposed, const Poll& poll) const;
 
-  bool usable_;               ///< vectorised, all entries finite, exponents small
+  const NumberKernels numbers_;
+  bool usable_;               ///< all entries finite, exponents small
   std::size_t matrix_limbs_;  ///< limbs of 52 bits that hold any entry's significand
 
   mutable std::mutex mutex_;  ///< held during a product: what follows belongs to it

@@ -1,0 +1,11 @@
+#include "words_portable.hpp"
+// The words first: the others are written in terms of them.
+#include "lane_sequential.hpp"
+
+namespace mpsharp {
+
+SequentialKernel sequential_portable(std::size_t limbs, std::size_t matrix_limbs) noexcept {
+  return sequential_of(limbs, matrix_limbs);
+}
+
+}  // namespace mpsharp
