@@ -184,6 +184,48 @@ def test_a_hessian_of_zeros_and_one_that_takes_exponents_far_beyond_float64():
     assert interval.relative_width <= 2.0 ** (16 - BITS)
 
 
+@pytest.mark.parametrize(
+    ("X", "y", "u", "v"),
+    [
+        ([["1/3", "1/7"]], [0], ["1/7", "-1/3"], [0, "1/5"]),  # one layer is zero: s = 0 and Xᵀy = 0
+        ([["1/3"], ["1/7"]], ["1/7", "-1/3"], [0], [0]),
+        ([["1/3", "1/7"]], [2], ["3/7", "-1"], [0, 0, 3]),  # two are: sᵀy = 0
+        ([["1/3"], ["1/7"]], ["1/7", "-1/3"], [1], [0, "1/5", 0]),
+        ([["1/3"]], ["1/5"], ["1/7"], [0, 0, 0, "1/9"]),
+        ([[0, 0]], ["1/5"], ["1/7", 1], ["1/9"]),
+    ],
+)
+def test_a_hessian_that_vanishes_only_before_rounding(X, y, u, v):
+    problem = Problem(X=X, y=y, u=u, v=v)
+    assert mpsharp.sharpness_interval(problem) == (0, 0)
+    assert mpsharp.is_sharpness_interval(problem, -1, 1)
+    assert not mpsharp.is_sharpness_interval(problem, 1, 2)
+    # What is not quite zero is found, too: with y = 0 and one layer zero, S = w²‖s‖²/n.
+    gap = Fraction(1, 3**700)
+    near = Problem(X=[["1/3", "1/7"]], y=[0], u=["1/7", Fraction(-1, 3) + 7 * gap], v=[0, "1/5"])
+    interval = mpsharp.sharpness_interval(near)
+    assert interval.contains((gap / 5) ** 2)
+    assert interval.relative_width <= 2.0 ** (16 - BITS)
+
+
+def test_a_hessian_that_vanishes_only_after_rounding():
+    # 1 + 10⁻⁴⁰⁰⁰ rounds to 1 at every precision that is tried.
+    gap = Fraction(1, 10**4000)
+    problem = Problem(X=[[1, 1]], y=[0], u=[1 + gap, -1], v=[0])
+    interval = mpsharp.sharpness_interval(problem)
+    assert interval.lower <= interval.upper
+    assert interval.contains(gap**2)
+
+
+def test_a_border_far_larger_than_the_hessian_that_it_is_no_part_of():
+    # Two layers are zero, hence every w_l; y is 2¹⁰⁰⁰⁰ times S = |sᵀy|.
+    tiny = gmpy2.exp2(-10_000)
+    for X in ([[1.0, 2.0]], [[1.0], [2.0]]):
+        u, y = [tiny] * len(X[0]), [1.0] * len(X)
+        interval = mpsharp.sharpness_interval(Problem(X=X, y=y, u=u, v=[0.0, 0.0]))
+        assert interval.contains(3 * gmpy2.mpq(tiny) / len(X))
+
+
 def test_a_trajectory_has_its_own():
     run = mpsharp.run(mpsharp.problems.gaussian(6, 4, 1), bits=40, steps=7)
     interval = run.sharpness_interval()

@@ -139,7 +139,7 @@ class Solver:
         else:
             H[:k, :k] = a * A
             reduced = border
-        H[:k, k:] = np.outer(_ldexp_float(reduced, coupling), w)
+        H[:k, k:] = _ldexp_float(np.outer(reduced, w), coupling)  # in this order: w may be 0, coupling large
         H[k:, :k] = H[:k, k:].T
         import scipy.linalg  # not with mpsharp itself: it is slow to load
 

@@ -68,7 +68,7 @@ def sharpness_interval(
         Data and depth; any shape and rank, D ≥ 2.
     bits : int
         Precision of the two ends, 2 ≤ bits ≤ 90,000. They are at most about 2^(2−bits) apart, relative to the
-    XX
+        sharpness.
     u, v : array_like, shapes (n_features,) and (depth − 1,), optional
         Parameters, for example ``run.u`` and ``run.v`` of a Trajectory; the problem's start by default.
     threads : int, optional
@@ -122,8 +122,11 @@ def sharpness_interval(
     best: Interval | None = None
     for working in _precisions(points, bits):
         state = State(points, working, _threads(threads))
-        found = _enclose(state, bits)
-        found = _move_outwards(found, _shift(points, state), state)
+        shift = _shift(points, state)
+        if state.may_be_zero(shift) and points.hessian_is_zero():
+            best = state.zero
+            break
+        found = _move_outwards(_enclose(state, bits), shift, state)
         best = found if best is None else Interval(max(best[0], found[0]), min(best[1], found[1]))
         with wide_context(64):
             if best.upper - best.lower <= best.upper * gmpy2.exp2(-bits - 2):

@@ -16,6 +16,7 @@ from mpsharp.exact import ExactArray, as_exact_input
 from mpsharp.problems import Problem
 
 _EXPONENT_ROOM = 2**29  # half of what MPFR's default exponents span
+_RATIONAL_ROOM = 2**20  # exponents up to which products of rational numbers stay small
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +70,34 @@ class Points:
         """X, y, u, v rounded once to `bits` bits."""
         return {name: ExactArray.from_any(getattr(self, name), bits) for name in ("X", "y", "u", "v")}
 
+    def hessian_is_zero(self) -> bool:
+        """Whether H = 0, exactly. False where exponents are too large for rational arithmetic to tell.
+
+        By the number of layers that are zero. None: c ≠ 0, and X must be zero. One: its row of H has Xᵀy and
+        ‖s‖², s = Xu. Two: only their common entry is left, a multiple of sᵀy. More: nothing is.
+        """
+        zeros = sum(not x for x in self.v)
+        if zeros == 0:
+            return not self.X.any()
+        if zeros > 2 or not self.X.any():
+            return True
+        largest = max(float(np.abs(array.exponent).max()) for array in self.rounded(53).values())
+        if largest > _RATIONAL_ROOM:
+            return False
+        X, y, u = (_rationals(array) for array in (self.X, self.y, self.u))
+        s = X @ u
+        return not s @ y if zeros == 2 else not s.any() and not (y @ X).any()
+
     def exact_bits(self, name: str) -> float:
         """Bits that hold every number of one of the arrays without rounding; infinite for ratios like 1/3."""
         array = getattr(self, name)
         if array.dtype == np.float64:
             return 53
         return max((_bits_of(x) for x in array.flat), default=2)
+
+
+def _rationals(values: NDArray[Any]) -> NDArray[Any]:
+    return np.array([gmpy2.mpq(x) for x in values.flat], dtype=object).reshape(values.shape)
 
 
 def _bits_of(x: Any) -> float:

@@ -108,8 +108,13 @@ class State:
         total = ops.up.add(ops.up.mul(self.a.upper, self.trace), ops.up.div(border, self.n))
         return ops.up.add(total, corner)
 
+    def may_be_zero(self, shift: Any) -> bool:
+        """Whether c and the corner allow H = 0, where rounding moved no entry by more than `shift`."""
+        held = all(x.lower <= shift and -shift <= x.upper for row in self.corner for x in row)
+        return held and (self.c.is_zero or not self.trace)
+
     def is_zero(self) -> bool:
-        """Whether H = 0 is certain."""
+        """Whether H = 0 for the numbers rounded to the working precision is certain."""
         border = all(x.is_zero for x in self.w) or all(x.is_zero for x in self.t)
         if not border and all(x.lower == x.upper for x in self.t):
             border = not any(self.adjoint([x.lower for x in self.t]))
