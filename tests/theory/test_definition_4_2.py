@@ -69,6 +69,24 @@ def test_threshold_is_where_the_upper_bounds_slope_changes_sign(case, format):
     assert abs(t * t + float(threshold) * t - Q) <= error * (t * t + Q) * 4
 
 
+@given(st.integers(1, 52), st.sampled_from([2.0, -0.75]), formats)
+def test_threshold_does_not_cancel(gap_bits, label, format):
+    # σ = 1, ρ = 1 − 2⁻ᵏ and y = (1, b): C* = b²(1/ρ² − 1)/√(1 + b²).
+    ratio = 1 - gmpy2.mpq(1, 2**gap_bits)
+    with gmpy2.context(precision=1000):
+        wanted = label**2 * gmpy2.mpfr(1 / ratio**2 - 1) / gmpy2.sqrt(gmpy2.mpfr(1 + label**2))
+        threshold = theory.imbalance_threshold([[1, 0], [0, ratio]], [1, label], format=format)
+        # LAPACK finds the entries of a diagonal matrix exactly, and formats have 64 guard bits, some 50 of
+        # which 1 − ρ may take; then a handful of roundings.
+        assert abs(threshold - wanted) <= wanted * slack(format, 2)
+
+
+@given(cases(max_n=1), formats)
+def test_threshold_is_zero_for_one_sample(case, format):
+    assert theory.imbalance_threshold(case.X, case.y, format=format) == 0
+    assert theory.report(case.X, case.y, format=format)["below_threshold"] is False
+
+
 @given(cases(), st.floats(0.05, 4), st.floats(1.01, 4))
 def test_below_the_threshold_both_bounds_rise_with_difficulty_and_above_it_the_upper_one_falls(
     case, distance, factor

@@ -6,7 +6,7 @@ from typing import Any
 
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import FormatLike
-from mpsharp.theory.arithmetic import sqrt, square
+from mpsharp.theory.arithmetic import sqrt, square, total
 from mpsharp.theory.singular import Spectrum, spectrum
 
 
@@ -80,7 +80,8 @@ def imbalance_threshold(
 ) -> Any:
     """C* = σ₁Q/‖y‖ − ‖y‖/σ₁: below it both bounds of Theorem 4.3 rise with Q (Remark 4.4).
 
-    y stands for its part in the column space (footnote 1).
+    Never negative, and zero for labels along the top singular vector: computed as Σ (d_i/σ_i)²(1 − σ_i²/σ₁²),
+    in which no term is, times σ₁/‖y‖. y stands for its part in the column space (footnote 1).
 
     Parameters
     ----------
@@ -102,8 +103,9 @@ def imbalance_threshold(
 
 def threshold(parts: Spectrum, d: Any) -> Any:
     """C* from a decomposition and the labels' coefficients."""
-    norm = sqrt(square(d))
-    return parts.top * parts.difficulty(d) / norm - norm / parts.top
+    shares = parts.sigma / parts.top
+    terms = (d / parts.sigma) ** 2 * ((parts.top - parts.sigma) / parts.top) * (1 + shares)
+    return parts.top / sqrt(square(d)) * total(terms)
 
 
 def labels_in_range(parts: Spectrum, y: object) -> Any:
