@@ -72,6 +72,7 @@ void fill(Vector& out, const Contiguous<std::int8_t>& sign, const Contiguous<std
   }
 }
 
+/// The arrays cannot be written to, as ExactArray wants them.
 py::tuple parts(const Vector& x) {
   const std::size_t size = x.size(), width = x.bits().limbs();
   Contiguous<std::int8_t> sign(static_cast<py::ssize_t>(size)),
@@ -90,6 +91,10 @@ py::tuple parts(const Vector& x) {
     kinds[i] = regular ? 1 : mpfr_zero_p(x[i]) != 0 ? 0 : mpfr_inf_p(x[i]) != 0 ? 2 : 3;
     exponents[i] = regular ? mpfr_get_exp(x[i]) : 0;
     if (regular) std::copy_n(x.limbs() + i * width, width, words + i * width);
+  }
+  for (const py::handle array :
+       {py::handle(sign), py::handle(kind), py::handle(exponent), py::handle(limbs)}) {
+    py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
   }
   return py::make_tuple(x.bits().value(), sign, kind, exponent, limbs);
 }
@@ -122,13 +127,7 @@ void register_arrays(py::module_& m) {
       .def("parts", &parts,
            "The tuple (bits, sign, kind, exponent, limbs) that makes an equal vector.")
       .def_property_readonly(
-          "finite",
-          [](const Vector& x) {
-            for (std::size_t i = 0; i < x.size(); ++i) {
-              if (mpfr_number_p(x[i]) == 0) return false;
-            }
-            return true;
-          },
+          "finite", [](const Vector& x) { return is_finite(x); },
           "Whether no entry is NaN or infinite.")
       .def("__len__", &Vector::size)
       .def_property_readonly("bits", [](const Vector& x) { return x.bits().value(); });

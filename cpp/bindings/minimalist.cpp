@@ -2,6 +2,7 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstdint>
 #include <optional>
@@ -59,6 +60,19 @@ constexpr const char* perturb_doc =
 
 std::span<const double> as_span(const Draws& draws) {
   return {draws.data(), static_cast<std::size_t>(draws.size())};
+}
+
+constexpr const char* observe_doc =
+    "Sharpness, its residual, then the imbalance of each layer, at `bits`.";
+
+Vector observe(const GramForm& form, const StateView& at, const Vector& y, Bits bits) {
+  const Observation seen =
+      without_gil([&](const Poll& poll) { return form.observe(at, y, bits, poll); });
+  Vector out(2 + seen.imbalance.size(), bits);
+  mpfr_set(out[0], seen.sharpness, MPFR_RNDN);
+  mpfr_set(out[1], seen.residual, MPFR_RNDN);
+  copy(out.span().subspan(2), seen.imbalance);
+  return out;
 }
 
 const char* stop_name(Stop stop) {
@@ -176,16 +190,18 @@ void register_minimalist(py::module_& m) {
       .def(
           "observe",
           [](const GramForm& form, const Vector& u, const Vector& v, const Vector& y, long bits) {
-            const Observation seen = without_gil(
-                [&](const Poll& poll) { return form.observe(u, v, y, Bits(bits), poll); });
-            Vector out(2 + v.size(), Bits(bits));
-            mpfr_set(out[0], seen.sharpness, MPFR_RNDN);
-            mpfr_set(out[1], seen.residual, MPFR_RNDN);
-            copy(out.span().subspan(2), seen.imbalance);
-            return out;
+            return observe(form, {[&u]() -> const Vector& { return u; }, v}, y, Bits(bits));
           },
-          py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"),
-          "Sharpness, its residual, then the imbalance of each layer, at `bits`.")
+          py::arg("u"), py::arg("v"), py::arg("y"), py::arg("bits"), observe_doc)
+      .def(
+          "observe",
+          [](const GramForm& form, GradientDescent& run, const Vector& y, long bits) {
+            run.keep_products(form.bits());  // for the next time
+            return observe(form,
+                           {[&run]() -> const Vector& { return run.u(); }, run.v(), run.products()},
+                           y, Bits(bits));
+          },
+          py::arg("run"), py::arg("y"), py::arg("bits"), observe_doc)
       .def(
           "eigenvalues",
           [](const GramForm& form, const Vector& u, const Vector& v, const Vector& y, long bits,
@@ -206,6 +222,18 @@ void register_minimalist(py::module_& m) {
                 without_gil([&](const Poll& poll) { return form.projected_square(u, poll); }));
           },
           py::arg("u"), "||Pi u||^2 of finite u, at the form's bits.");
+
+  m.def(
+      "lacking_bits",
+      [](const Vector& observation, long bits) {
+        if (observation.size() < 2) {
+          throw ShapeError("observation: expected at least 2 entries, got " +
+                           std::to_string(observation.size()));
+        }
+        return lacking_bits(observation[0], observation[1], Bits(bits));
+      },
+      py::arg("observation"), py::arg("bits"),
+      "How many bits more a sharpness right to `bits` of its own would need, or None.");
 
   py::class_<MomentForm>(m, "MomentForm", "Sums over a state that the theory's formulas need.")
       .def(py::init([](const Data& data, long bits) {
@@ -284,6 +312,7 @@ void register_minimalist(py::module_& m) {
           },
           py::arg("size"), py::arg("draws"), perturb_doc)
       .def_property_readonly("step", &GradientDescent::step)
+      .def_property_readonly("finite", &GradientDescent::is_finite)
       .def_property_readonly("loss",
                              [](const GradientDescent& run) { return as_vector(run.loss()); })
       .def_property_readonly("u", [](const GradientDescent& run) { return Vector(run.u()); })

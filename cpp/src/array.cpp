@@ -30,6 +30,13 @@ void copy(Span out, ConstSpan in) {
   for (std::size_t i = 0; i < in.size(); ++i) mpfr_set(&out[i], &in[i], MPFR_RNDN);
 }
 
+bool is_finite(ConstSpan numbers) noexcept {
+  for (const __mpfr_struct& x : numbers) {
+    if (mpfr_number_p(&x) == 0) return false;
+  }
+  return true;
+}
+
 Matrix::Matrix(std::size_t rows, std::size_t columns, Bits bits)
     : rows_(rows), columns_(columns), entries_(rows * columns, bits) {}
 

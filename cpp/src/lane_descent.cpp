@@ -70,7 +70,7 @@ void LaneDescent::dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b, co
   mpsharp::dot(out, left, right, owner_->arithmetic());
 }
 
-bool LaneDescent::step(const Mpfr& factor, const Mpfr& c, const Poll& poll) {
+bool LaneDescent::step(const Mpfr& factor, const Mpfr& c, Vector* wide, const Poll& poll) {
   const std::uint64_t* scalar = scalar_.data();
   const auto update = [&](std::size_t group) {
     kernels_.add_scaled(next_u_.group(group), u_.group(group), false, g_.group(group), scalar, true,
@@ -80,9 +80,9 @@ bool LaneDescent::step(const Mpfr& factor, const Mpfr& c, const Poll& poll) {
     kernels_.add_scaled(next_z_.group(group), y_.group(group), true, next_s_.group(group), scalar,
                         false, y_.unused());
   };
-  if (!write(scalar_, factor) || !X_.apply(g_, z_, true, update, poll)) return false;
+  if (!write(scalar_, factor) || !X_.apply(g_, nullptr, z_, true, update, poll)) return false;
   if (!in_range(g_) || !in_range(next_u_)) return false;
-  if (!write(scalar_, c) || !X_.apply(next_s_, next_u_, false, residual, poll)) return false;
+  if (!write(scalar_, c) || !X_.apply(next_s_, wide, next_u_, false, residual, poll)) return false;
   if (!in_range(next_s_) || !in_range(next_z_)) return false;
   dot(next_q_, next_s_, next_z_, poll);
   std::swap(u_, next_u_);

@@ -35,7 +35,8 @@ class LaneDescent {
   [[nodiscard]] const Mpfr& q() const noexcept { return q_; }
   /// u <- RN(u - RN(factor g)) with g = X'z, then s = X u and z = RN(RN(c s) - y). Returns false,
   /// with the point unchanged, where the kernels do not serve.
-  bool step(const Mpfr& factor, const Mpfr& c, const Poll& poll);
+  /// @param wide  unless null, receives X u of the new point at its own precision
+  bool step(const Mpfr& factor, const Mpfr& c, Vector* wide, const Poll& poll);
   /// zz <- dot(z, z) at the current point. @pre ready()
   void square(mpfr_ptr zz, const Poll& poll);
   /// Bounds of what square() gives, at a small part of its cost; an upper one of infinity where

@@ -85,10 +85,16 @@ GradientDescent::GradientDescent(std::shared_ptr<const Minimalist> model, Vector
 
 GradientDescent::~GradientDescent() = default;
 
-bool GradientDescent::lane_step(const Poll& poll) {
+void GradientDescent::keep_products(Bits bits) {
+  if (!model_->products()->has_exact_sums() || (kept_ && kept_->bits() == bits)) return;
+  kept_.emplace(model_->rows(), bits);
+  kept_step_ = -1;
+}
+
+bool GradientDescent::lane_step(Vector* wide, const Poll& poll) {
   descent_.step_layers(next_v_, v_, forward_, lanes_->q());
   layer_products(next_forward_.c, next_forward_.w, next_v_);
-  return lanes_->step(descent_.factor(forward_), next_forward_.c, poll);
+  return lanes_->step(descent_.factor(forward_), next_forward_.c, wide, poll);
 }
 
 bool GradientDescent::surely_goes_on(double ceiling, const std::optional<Mpfr>& stop_loss) const {
@@ -122,8 +128,10 @@ Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mp
     }
   } const current{*this};
   for (long i = 0; i < steps; ++i) {
+    Vector* const wide = kept_ && i + 1 == steps ? &*kept_ : nullptr;
+    if (wide != nullptr) kept_step_ = -1;
     if (lanes_ != nullptr && !lanes_->ready()) lanes_->load(u_, forward_, poll);
-    if (lanes_ != nullptr && lanes_->ready() && lane_step(poll)) {
+    if (lanes_ != nullptr && lanes_->ready() && lane_step(wide, poll)) {
       u_is_old_ = true;
       loss_known_ = false;
     } else {
@@ -131,12 +139,13 @@ Stop GradientDescent::advance(long steps, double ceiling, const std::optional<Mp
       leave_lanes();
       model_->backward(backward_, forward_, poll);
       descent_.step(next_u_, next_v_, u_, v_, forward_, backward_);
-      model_->forward(next_forward_, next_u_, next_v_, poll);
+      model_->forward(next_forward_, wide, next_u_, next_v_, poll);
       std::swap(u_, next_u_);
     }
     std::swap(v_, next_v_);
     std::swap(forward_, next_forward_);
     ++step_;
+    if (wide != nullptr) kept_step_ = step_;
     if (loss_known_ || !surely_goes_on(ceiling, stop_loss)) {
       settle_loss(poll);
       if (const Stop stop = classify(loss(), ceiling, stop_loss); stop != Stop::none) return stop;
@@ -152,6 +161,10 @@ const Vector& GradientDescent::u() const {
   return u_;
 }
 
+bool GradientDescent::is_finite() const {
+  return (u_is_old_ || mpsharp::is_finite(u_)) && mpsharp::is_finite(v_);  // lanes hold finite ones
+}
+
 void GradientDescent::leave_lanes() {
   if (lanes_ != nullptr) lanes_->leave(u_, forward_);
   u_is_old_ = false;
@@ -159,6 +172,7 @@ void GradientDescent::leave_lanes() {
 
 void GradientDescent::perturb(const Mpfr& size, std::span<const double> draws, const Poll& poll) {
   leave_lanes();
+  kept_step_ = -1;
   mpsharp::perturb(next_u_, next_v_, u_, v_, size, draws);
   model_->forward(next_forward_, next_u_, next_v_, poll);
   std::swap(u_, next_u_);

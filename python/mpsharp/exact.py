@@ -252,13 +252,13 @@ class ExactArray:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> ExactArray:
-        limb_key = key
-        if isinstance(key, tuple) and any(item is Ellipsis for item in key):
+        key = key if isinstance(key, tuple) else (key,)
+        if any(item is Ellipsis for item in key):
             limb_key = (*key, slice(None))
+        else:
+            key = limb_key = (*key, ...)  # with an ellipsis NumPy gives an array for one number, too
         return ExactArray._trusted(
-            self.bits,
-            *(np.asarray(part[key]) for part in (self.sign, self.kind, self.exponent)),
-            np.asarray(self.limbs[limb_key]),
+            self.bits, self.sign[key], self.kind[key], self.exponent[key], self.limbs[limb_key]
         )
 
     @classmethod
@@ -266,7 +266,8 @@ class ExactArray:
         """Make an array of parts (sign, kind, exponent, limbs) that are known to fit, unchecked."""
         out = object.__new__(cls)
         for array in parts:
-            array.setflags(write=False)
+            if array.flags.writeable:
+                array.setflags(write=False)
         out.__dict__.update(zip(_FIELDS, parts, strict=True), bits=bits)
         return out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -315,12 +316,10 @@ def evaluate(observables: Iterable[Observable], point: Point) -> dict[str, Exact
 
     NaN where the state is not finite, or where float64 overflows on the way.
     """
-    result: dict[str, ExactArray] = {}
-    for item in observables:
-        values = _values(item, point)
-        for record, value in zip(item.kind.records, values, strict=True):
-            result[record.name] = value if isinstance(value, ExactArray) else _rounded(value, point)
-    return result
+    if point.arithmetic.bits is None:  # one that overflows spoils no other
+        return _evaluate(observables, point, point.arithmetic.active)
+    with point.arithmetic.active():
+        return _evaluate(observables, point, nullcontext)
 
 
 def listing() -> str:
@@ -368,10 +367,23 @@ def _n_parameters(problem: Problem) -> int:
     return problem.n_features + len(problem.v)
 
 
-def _values(item: Observable, point: Point) -> tuple[Any, ...]:
+def _evaluate(
+    observables: Iterable[Observable], point: Point, active: Callable[[], AbstractContextManager[None]]
+) -> dict[str, ExactArray]:
+    result: dict[str, ExactArray] = {}
+    for item in observables:
+        values = _values(item, point, active)
+        for record, value in zip(item.kind.records, values, strict=True):
+            result[record.name] = value if isinstance(value, ExactArray) else _rounded(value, point)
+    return result
+
+
+def _values(
+    item: Observable, point: Point, active: Callable[[], AbstractContextManager[None]]
+) -> tuple[Any, ...]:
     if item.kind.always or point.finite:
         try:
-            with point.arithmetic.active():
+            with active():
                 return item.kind.evaluate(point, item.parameter)
         except (NonFiniteError, ConvergenceError):
             pass  # an outcome of the mathematics: too large for float64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -309,6 +310,8 @@ def _rounded_stop_loss(stop_loss: Any, format: Format) -> ExactArray | None:
 
 
 def _status_of(loss: ExactArray, ceiling: float, limit: ExactArray | None) -> str:
+    if limit is None and loss.kind <= 1 and loss.exponent < math.frexp(ceiling)[1]:
+        return ""  # below 2^exponent: no need to look closer
     if loss.kind > 1 or loss.to_gmpy2() > ceiling:
         return "diverged"
     if limit is not None and loss.to_gmpy2() <= limit.to_gmpy2():

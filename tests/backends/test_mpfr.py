@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import mpsharp
 from mpsharp import ExactArray, Problem, _core
+from mpsharp.backends import get_backend
 from mpsharp.backends.transfer import from_core, to_core
+from mpsharp.formats import Format
 from mpsharp.optimizers import GD, GradientFlow
 
 
@@ -286,3 +288,26 @@ def test_the_paper_rule_looks_again_where_the_residual_asks_for_it():
     mpsharp.run(problem, bits=53, steps=1, observables=("loss",))
     forms = {key[0] for key in problem._cache}
     assert {"gram", "gram 117"} <= forms
+
+
+@pytest.mark.parametrize("arithmetic", ["exact", "sequential"])
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (5, 5)])
+@pytest.mark.parametrize("bits", [24, 53, 300, 1100])
+def test_a_record_on_the_way_is_that_of_a_run_which_begins_there(shape, bits, arithmetic):
+    rng = np.random.default_rng(3)
+    data = {"X": rng.standard_normal(shape), "y": rng.standard_normal(shape[0])}
+    start = {
+        "format": Format(bits=bits),
+        "optimizer": GD("0.02"),
+        "arithmetic": arithmetic,
+        "threads": 1,
+    }
+    backend = get_backend("mpfr", start["format"])
+    run = backend.start(Problem(u=rng.standard_normal(shape[1]) / 4, v=[0.8, 1.2], **data), **start)
+    run.observe()  # from now on the run keeps what the next record needs
+    for _ in range(3):
+        assert run.advance(2, 1e300, None) == ""
+        u, v = run.parameters()
+        fresh = backend.start(Problem(u=u, v=v, **data), **start).observe()
+        for name, value in run.observe().items():
+            assert value.identical(fresh[name]), (name, run.step)

@@ -75,7 +75,8 @@ void check_lanes(Tally& tally, const MatrixProducts& products, const Vector& rig
     Vector actual(transposed ? expected_transposed : expected);
     LaneVector in(x.size(), x.bits());
     LaneVector out(actual.size(), x.bits());
-    if (!in.assign(x) || !lanes->apply(out, in, transposed, [](std::size_t) {}, poll)) continue;
+    if (!in.assign(x) || !lanes->apply(out, nullptr, in, transposed, [](std::size_t) {}, poll))
+      continue;
     out.copy_to(actual);
     compare(tally, transposed ? expected_transposed : expected, actual,
             what + (transposed ? ", lanes, transposed" : ", lanes"));

@@ -156,6 +156,13 @@ void check_runs(Tally& tally, const Problem& problem, Arithmetic arithmetic, Gen
   for (const KernelPath path : all_paths) {
     if (path != KernelPath::reference && can_run(path)) runs.emplace_back(path, start(path));
   }
+  const bool asked = one_in(generator, 2);
+  const bool keeps = asked && arithmetic == Arithmetic::exact && problem.X != nullptr;
+  const Bits kept_bits(problem.u.bits().value() + between(generator, 0, 200));
+  const auto reference = problem.products(arithmetic, 1, KernelPath::reference);
+  for (const auto& [path, run] : runs) {
+    if (asked) run->keep_products(kept_bits);
+  }
   for (int chunk = 0; chunk < n_chunks; ++chunk) {
     const long steps = between(generator, 1, 3);
     const Limits limits = random_limits(generator, expected->loss());
@@ -177,6 +184,14 @@ void check_runs(Tally& tally, const Problem& problem, Arithmetic arithmetic, Gen
       compare(tally, expected_loss, loss, what + ", loss");
       compare(tally, expected->u(), run->u(), what + ", u");
       compare(tally, expected->v(), run->v(), what + ", v");
+      if (run->products() != nullptr) {
+        Vector wide(problem.y.size(), kept_bits);
+        reference->apply(wide, expected->u(), poll);
+        compare(tally, wide, *run->products(), what + ", products kept");
+      } else if (keeps && stop == Stop::none) {
+        ++tally.mismatches;
+        std::printf("%s: no products kept\n", what.c_str());
+      }
     }
     if (stop != Stop::none) break;
     if (one_in(generator, 4)) {
@@ -184,7 +199,12 @@ void check_runs(Tally& tally, const Problem& problem, Arithmetic arithmetic, Gen
       for (double& draw : draws) draw = std::normal_distribution<double>()(generator);
       const Mpfr size(1e-3, problem.u.bits());
       expected->perturb(size, draws, poll);
-      for (const auto& [path, run] : runs) run->perturb(size, draws, poll);
+      for (const auto& [path, run] : runs) {
+        run->perturb(size, draws, poll);
+        if (run->products() == nullptr) continue;
+        ++tally.mismatches;
+        std::printf("%s: products kept from before a perturbation\n", name.c_str());
+      }
     }
   }
 }

@@ -48,6 +48,9 @@ class Vector {
 /// Copies values, one rounding to nearest each. @throws ShapeError if the lengths differ.
 void copy(Span out, ConstSpan in);
 
+/// Whether no entry is NaN or infinite.
+[[nodiscard]] bool is_finite(ConstSpan numbers) noexcept;
+
 /// A row-major matrix over a Vector; no arithmetic of its own.
 class Matrix {
  public:

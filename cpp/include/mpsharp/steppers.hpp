@@ -65,6 +65,11 @@ class GradientDescent {
   /// Perturbs the parameters (see the function of this name) and evaluates the loss there.
   /// If `poll` throws, nothing has changed.
   void perturb(const Mpfr& size, std::span<const double> draws, const Poll& poll);
+  /// From now on the last step of each `advance` also keeps X u at `bits`, for whoever looks at the
+  /// state next; where that would need a product of its own, nothing is kept.
+  void keep_products(Bits bits);
+  /// X u at the present step and the bits of `keep_products`, or null.
+  [[nodiscard]] const Vector* products() const { return kept_step_ == step_ ? &*kept_ : nullptr; }
 
   [[nodiscard]] long step() const { return step_; }
   [[nodiscard]] const Mpfr& loss() const { return forward_.loss; }
@@ -72,11 +77,13 @@ class GradientDescent {
   /// uses this object.
   [[nodiscard]] const Vector& u() const;
   [[nodiscard]] const Vector& v() const { return v_; }
+  /// Whether every parameter is; needs no conversion.
+  [[nodiscard]] bool is_finite() const;
 
  private:
   /// One step with the vectors in the kernels' own form; false, with nothing changed, where that
   /// does not serve. Leaves next_forward_ without its loss.
-  bool lane_step(const Poll& poll);
+  bool lane_step(Vector* wide, const Poll& poll);
   /// Whether the loss at the vectors in the kernels' form, which is not known yet, is for sure not
   /// one at which `advance` stops.
   [[nodiscard]] bool surely_goes_on(double ceiling, const std::optional<Mpfr>& stop_loss) const;
@@ -94,6 +101,8 @@ class GradientDescent {
   Backward backward_;
   std::unique_ptr<LaneDescent> lanes_;  ///< holds u, s and z from step to step, where it can
   bool loss_known_ = true;              ///< forward_.loss is that of this step
+  std::optional<Vector> kept_;          ///< X u of step kept_step_
+  long kept_step_ = -1;
   long step_ = 0;
 };
 

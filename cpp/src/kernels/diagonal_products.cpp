@@ -66,8 +66,9 @@ const LaneKernels* DiagonalProducts::lane_kernels(Bits bits) const {
   return &numbers_->lanes(lanes_diagonal_.limbs());
 }
 
-bool DiagonalProducts::apply(LaneVector& out, const LaneVector& x, bool /*transposed*/,
-                             FunctionRef<void(std::size_t)> finish, const Poll& /*poll*/) const {
+bool DiagonalProducts::apply(LaneVector& out, Vector* /*wide*/, const LaneVector& x,
+                             bool /*transposed*/, FunctionRef<void(std::size_t)> finish,
+                             const Poll& /*poll*/) const {
   const LaneKernels& kernels = *lane_kernels(x.bits());
   for (std::size_t group = 0; group < x.groups(); ++group) {
     kernels.multiply(out.group(group), lanes_diagonal_.group(group), x.group(group), x.unused());

@@ -34,7 +34,7 @@ class DiagonalProducts final : public MatrixProducts, public LaneProducts {
     return lanes_usable_ ? this : nullptr;
   }
   [[nodiscard]] const LaneKernels* lane_kernels(Bits bits) const override;
-  bool apply(LaneVector& out, const LaneVector& x, bool transposed,
+  bool apply(LaneVector& out, Vector* wide, const LaneVector& x, bool transposed,
              FunctionRef<void(std::size_t)> finish, const Poll& poll) const override;
   bool dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const Poll& poll) const override;
 

@@ -42,29 +42,45 @@ RnsProducts::RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels&
 void RnsProducts::apply(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply: x", columns(), x.size());
   check_length("apply: out", rows(), out.size());
-  product(out, x, false, RowChoice::all_of(*matrix_), poll);
+  product(out, nullptr, x, false, RowChoice::all_of(*matrix_), poll);
+}
+
+void RnsProducts::apply_at_both(Vector& out, Vector& wide, const Vector& x,
+                                const Poll& poll) const {
+  check_length("apply_at_both: x", columns(), x.size());
+  check_length("apply_at_both: out", rows(), out.size());
+  check_length("apply_at_both: wide", rows(), wide.size());
+  product(out, &wide, x, false, RowChoice::all_of(*matrix_), poll);
 }
 
 void RnsProducts::apply_transposed(Vector& out, const Vector& x, const Poll& poll) const {
   check_length("apply_transposed: x", rows(), x.size());
   check_length("apply_transposed: out", columns(), out.size());
-  product(out, x, true, RowChoice::all_of(*matrix_), poll);
+  product(out, nullptr, x, true, RowChoice::all_of(*matrix_), poll);
 }
 
 void RnsProducts::apply_rows(Vector& out, const Vector& x, std::span<const std::size_t> rows,
                              const Poll& poll) const {
   check_rows("apply_rows", x.size(), columns(), out.size(), rows.size(), rows);
-  product(out, x, false, RowChoice::of(rows), poll);
+  product(out, nullptr, x, false, RowChoice::of(rows), poll);
 }
 
 void RnsProducts::apply_transposed_rows(Vector& out, const Vector& z,
                                         std::span<const std::size_t> rows, const Poll& poll) const {
   check_rows("apply_transposed_rows", z.size(), rows.size(), out.size(), columns(), rows);
-  product(out, z, true, RowChoice::of(rows), poll);
+  product(out, nullptr, z, true, RowChoice::of(rows), poll);
 }
 
-void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
-                          const Poll& poll) const {
+void RnsProducts::round_sums(Span x, const Sum& sum, unsigned worker) const {
+  std::vector<mp_limb_t>& words = workspaces_[worker].words;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const bool negative = join52(words, sum.limbs + i, lanes, sum.n_limbs);
+    round_limbs(&x[i], words.data(), words.size(), negative, sum.exponent);
+  }
+}
+
+void RnsProducts::product(Vector& out, Vector* wide, const Vector& x, bool transposed,
+                          const RowChoice& rows, const Poll& poll) const {
   const std::lock_guard lock(mutex_);
   const Grid grid = grid_of(x);
   const auto read = [&](std::uint64_t* limbs, std::size_t n_limbs, std::size_t group) {
@@ -74,18 +90,20 @@ void RnsProducts::product(Vector& out, const Vector& x, bool transposed, const R
   };
   const auto write = [&](std::size_t group, const Sum& sum, unsigned worker) {
     const std::size_t first = group * lanes;
-    const std::size_t last = std::min(first + lanes, out.size());
-    std::vector<mp_limb_t>& words = workspaces_[worker].words;
-    for (std::size_t i = first; i < last; ++i) {
-      const bool negative = join52(words, sum.limbs + (i - first), lanes, sum.n_limbs);
-      round_limbs(out[i], words.data(), words.size(), negative, sum.exponent);
-      if (!mpfr_zero_p(out[i])) continue;
-      const auto set = transposed ? set_zero_sum_of_column : set_zero_sum_of_row;
-      set(out[i], *matrix_, rows, i, x);
+    const std::size_t count = std::min(lanes, out.size() - first);
+    for (Vector* to : {&out, wide}) {
+      if (to == nullptr) continue;
+      round_sums(to->span().subspan(first, count), sum, worker);
+      for (std::size_t i = first; i < first + count; ++i) {
+        if (!mpfr_zero_p((*to)[i])) continue;
+        const auto set = transposed ? set_zero_sum_of_column : set_zero_sum_of_row;
+        set((*to)[i], *matrix_, rows, i, x);
+      }
     }
   };
   if (!multiply(grid, x.size(), x.bits(), out.size(), transposed, rows, read, write, poll)) {
     scalar_product(out, x, transposed, rows, poll);
+    if (wide != nullptr) scalar_product(*wide, x, transposed, rows, poll);
   }
 }
 
@@ -94,7 +112,7 @@ const LaneKernels* RnsProducts::lane_kernels(Bits bits) const {
   return limbs <= SequentialKernel::max_limbs ? &numbers_.lanes(limbs) : nullptr;
 }
 
-bool RnsProducts::apply(LaneVector& out, const LaneVector& x, bool transposed,
+bool RnsProducts::apply(LaneVector& out, Vector* wide, const LaneVector& x, bool transposed,
                         FunctionRef<void(std::size_t)> finish, const Poll& poll) const {
   const std::lock_guard lock(mutex_);
   const LaneKernels& numbers = *lane_kernels(x.bits());
@@ -102,14 +120,16 @@ bool RnsProducts::apply(LaneVector& out, const LaneVector& x, bool transposed,
   const auto read = [&](std::uint64_t* limbs, std::size_t n_limbs, std::size_t group) {
     return numbers.integers(limbs, n_limbs, x.group(group), x.limbs(), grid.low);
   };
-  const auto write = [&](std::size_t group, const Sum& sum, unsigned /*worker*/) {
+  const auto write = [&](std::size_t group, const Sum& sum, unsigned worker) {
     const std::size_t first = group * lanes;
     const std::size_t count = std::min(lanes, out.size() - first);
+    if (wide != nullptr) round_sums(wide->span().subspan(first, count), sum, worker);
     const unsigned zeros = numbers.round_integers(out.group(group), sum.limbs, sum.n_limbs,
                                                   sum.exponent, (1U << count) - 1, out.unused());
     for (std::size_t i = 0; i < count; ++i) {
       if ((zeros >> i & 1U) != 0 && is_negative_zero(first + i, x, transposed)) {
         out.set_negative_zero(first + i);
+        if (wide != nullptr) mpfr_set_zero((*wide)[first + i], -1);
       }
     }
     finish(group);

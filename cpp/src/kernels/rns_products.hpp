@@ -33,6 +33,8 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
 
   void apply(Vector& out, const Vector& x, const Poll& poll) const override;
   void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
+  [[nodiscard]] bool has_exact_sums() const override { return true; }
+  void apply_at_both(Vector& out, Vector& wide, const Vector& x, const Poll& poll) const override;
   void apply_rows(Vector& out, const Vector& x, std::span<const std::size_t> rows,
                   const Poll& poll) const override;
   void apply_transposed_rows(Vector& out, const Vector& z, std::span<const std::size_t> rows,
@@ -40,7 +42,7 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
 
   [[nodiscard]] const LaneProducts* lanes_form() const override { return this; }
   [[nodiscard]] const LaneKernels* lane_kernels(Bits bits) const override;
-  bool apply(LaneVector& out, const LaneVector& x, bool transposed,
+  bool apply(LaneVector& out, Vector* wide, const LaneVector& x, bool transposed,
              FunctionRef<void(std::size_t)> finish, const Poll& poll) const override;
   bool dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const Poll& poll) const override;
 
@@ -63,7 +65,8 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
   /// Takes eight outputs, or the last ones.
   using Write = FunctionRef<void(std::size_t group, const Sum& sum, unsigned worker)>;
 
-  void product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
+  /// @param wide  receives the same sums at its own precision, unless null
+  void product(Vector& out, Vector* wide, const Vector& x, bool transposed, const RowChoice& rows,
                const Poll& poll) const;
   void scalar_product(Vector& out, const Vector& x, bool transposed, const RowChoice& rows,
                       const Poll& poll) const;
@@ -72,6 +75,8 @@ class RnsProducts final : public DenseProducts, public LaneProducts {
   bool multiply(const Grid& grid, std::size_t x_size, Bits x_bits, std::size_t out_size,
                 bool transposed, const RowChoice& rows, Read read, Write write,
                 const Poll& poll) const;
+  /// x_i <- the first numbers of `sum`, rounded; zeros are +0.
+  void round_sums(Span x, const Sum& sum, unsigned worker) const;
   /// Whether every product of this output is -0.
   [[nodiscard]] bool is_negative_zero(std::size_t output, const LaneVector& x,
                                       bool transposed) const;

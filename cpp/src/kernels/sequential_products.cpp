@@ -117,8 +117,9 @@ const LaneKernels* SequentialProducts::lane_kernels(Bits bits) const {
   return &numbers_.lanes(limbs);
 }
 
-bool SequentialProducts::apply(LaneVector& out, const LaneVector& x, bool transposed,
-                               FunctionRef<void(std::size_t)> finish, const Poll& poll) const {
+bool SequentialProducts::apply(LaneVector& out, Vector* /*wide*/, const LaneVector& x,
+                               bool transposed, FunctionRef<void(std::size_t)> finish,
+                               const Poll& poll) const {
   const std::lock_guard lock(mutex_);
   vector_.reserve(x.size() * (x.limbs() + 1));
   std::uint64_t* to = vector_.data();

@@ -48,8 +48,13 @@ void layer_products(mpfr_ptr c, Span w, ConstSpan v) {
   for (std::size_t l = 0; l < v.size(); ++l) product_without(&w[l], l);
 }
 
-void Minimalist::forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const {
-  X_->apply(out.s, u, poll);
+void Minimalist::forward(Forward& out, Vector* wide, const Vector& u, const Vector& v,
+                         const Poll& poll) const {
+  if (wide == nullptr) {
+    X_->apply(out.s, u, poll);
+  } else {
+    X_->apply_at_both(out.s, *wide, u, poll);
+  }
   layer_products(out.c, out.w, v);
   for (std::size_t i = 0; i < rows(); ++i) {
     mpfr_mul(out.z[i], out.c, out.s[i], MPFR_RNDN);

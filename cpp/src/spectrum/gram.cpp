@@ -19,13 +19,6 @@ namespace mpsharp {
 
 namespace {
 
-bool finite(const Vector& x) {
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (!mpfr_number_p(x[i])) return false;
-  }
-  return true;
-}
-
 /// G / n: w_l^2 s's on the diagonal, w_l w_m s's + (prod_{k != l, m} v_k) s'z off it.
 Matrix corner_block(const Vector& w, const Vector& v, mpfr_srcptr ss, mpfr_srcptr sz,
                     std::size_t n) {
@@ -256,17 +249,22 @@ Mpfr GramForm::projected_square(const Vector& u, const Poll& poll) const {
   return out;
 }
 
-GramForm::State GramForm::state(const Vector& u, const Vector& v, const Vector& y,
-                                const Poll& poll) const {
-  const std::size_t rows = X_->rows(), n = n_samples_, m = v.size();
+GramForm::State GramForm::state(const StateView& seen, const Vector& y, const Poll& poll) const {
+  const std::size_t rows = X_->rows(), n = n_samples_, m = seen.v.size();
   const Bits wide = bits();
-  State at{Vector(rows, wide), Vector(m, wide), Vector(m, wide),   Vector(order(), wide),
-           Mpfr(wide),         Mpfr(wide),      Matrix(0, 0, wide)};
+  const bool known = seen.s != nullptr && seen.s->bits() == wide;
+  State at{known ? *seen.s : Vector(rows, wide),
+           Vector(m, wide),
+           Vector(m, wide),
+           Vector(order(), wide),
+           Mpfr(wide),
+           Mpfr(wide),
+           Matrix(0, 0, wide)};
   Vector z(rows, wide), t(rows, wide);
   Mpfr& c = at.c;
   Mpfr ss(wide), sz(wide), scratch(wide);
-  X_->apply(at.s, u, poll);
-  copy(at.v, v);
+  if (!known) X_->apply(at.s, seen.u(), poll);
+  copy(at.v, seen.v);
   layer_products(c, at.w, at.v);
   for (std::size_t i = 0; i < rows; ++i) {
     mpfr_mul(scratch, c, at.s[i], MPFR_RNDN);
@@ -297,17 +295,18 @@ Arrow GramForm::arrow(const State& at, const Tridiagonal& t, Vector border) cons
   return out;
 }
 
-Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y, Bits precision,
+Observation GramForm::observe(const StateView& seen, const Vector& y, Bits precision,
                               const Poll& poll) const {
-  const std::size_t m = v.size();
+  const std::size_t m = seen.v.size();
   Observation out{Mpfr(precision), Mpfr(precision), Vector(m, precision)};
-  if (!finite(u) || !finite(v)) {
+  // What is not finite in u makes X u so.
+  if (!is_finite(seen.s != nullptr ? *seen.s : seen.u()) || !is_finite(seen.v)) {
     mpfr_set_nan(out.sharpness);
     mpfr_set_nan(out.residual);
     for (std::size_t l = 0; l < m; ++l) mpfr_set_nan(out.imbalance[l]);
     return out;
   }
-  const State at = state(u, v, y, poll);
+  const State at = state(seen, y, poll);
   Vector border(order(), bits()), reduced_s(0, bits());
   if (projects_by_factors()) {
     // Q't = 2 c Q's - Q'y: the imbalance needs Q's, too, and Q'y is always the same.
@@ -331,7 +330,7 @@ Observation GramForm::observe(const Vector& u, const Vector& v, const Vector& y,
   if (projects_by_factors()) {
     projected_square(norm, reduced_s);
   } else {
-    projected_square(norm, u, at.s, poll);
+    projected_square(norm, seen.u(), at.s, poll);
   }
   for (std::size_t l = 0; l < m; ++l) {
     mpfr_sqr(scratch, at.v[l], MPFR_RNDN);
@@ -352,11 +351,11 @@ Vector GramForm::eigenvalues(const Vector& u, const Vector& v, const Vector& y, 
                      " eigenvalues, got " + std::to_string(count));
   }
   Vector out(count, precision);
-  if (!finite(u) || !finite(v)) {
+  if (!is_finite(u) || !is_finite(v)) {
     for (std::size_t i = 0; i < count; ++i) mpfr_set_nan(out[i]);
     return out;
   }
-  const State at = state(u, v, y, poll);
+  const State at = state({[&u]() -> const Vector& { return u; }, v}, y, poll);
   Tridiagonal poles{Vector(0, bits()), Vector(0, bits())};
   Vector border(order(), bits());
   const bool diagonal = rows_ && pairs_.has_value();

@@ -93,7 +93,7 @@ class MpfrRunner:
 
     def observe(self, observables: Iterable[Observable] = DEFAULTS) -> dict[str, ExactArray]:
         """Return what is recorded at the present step."""
-        point = MpfrPoint(self._instruments, self._run.u, self._run.v, self._run.loss)
+        point = MpfrPoint(self._instruments, self._run)
         records = evaluate(observables, point)
         if self._flow is not None:
             records["flow_time"] = ExactArray.from_float64(self._flow.flow_time, 53)

@@ -10,6 +10,7 @@ import numpy as np
 from mpsharp import _core
 from mpsharp._scalar import wide_context
 from mpsharp.backends.coordinates import GUARD_BITS
+from mpsharp.backends.mpfr_steppers import is_finite, observe
 from mpsharp.backends.transfer import from_core, scalar_from_core, to_core
 from mpsharp.exact import ExactArray
 from mpsharp.theory.arithmetic import Arithmetic
@@ -21,30 +22,15 @@ from mpsharp.theory.singular import Spectrum
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mpsharp.backends.mpfr_steppers import Sighted, Stepper
     from mpsharp.coordinates import Form
     from mpsharp.problems import Problem
     from mpsharp.theory.arithmetic import Array, Number
 
 _T = TypeVar("_T")
 
-_SPARE_BITS = 4  # of a residual above 2^-bits of the sharpness, as rounding errors may leave it
 _WIDER_FORMS = 4  # how often a sharpness is looked for again with more bits
 _MOST_MORE_BITS = 4096  # so many; the search takes a step for each, and thousands of them minutes
-
-
-def _lacking_bits(seen: ExactArray, bits: int) -> int | None:
-    """How many bits more an observation needs for a sharpness right to `bits` of its own, about.
-
-    None if it has them, or does not tell: the sharpness is zero or not finite. No Hessian of the model has
-    a negative one, since c²XᵀX/n is a part of it: then the eigenvalue is another, as far as the bits reach.
-    """
-    value, residual = seen[:2].log2_abs()
-    if np.isfinite(value) and seen.sign[0] < 0:
-        return bits
-    if not np.isfinite(value) or not np.isfinite(residual):
-        return None
-    excess = residual - value + bits
-    return int(excess) + _SPARE_BITS if excess > _SPARE_BITS else None
 
 
 def _rounded_up(bits: int) -> int:
@@ -97,17 +83,17 @@ class Instruments:
         """The same for `bits` right bits of ‖H‖."""
         return self._kept(f"gram {bits}", lambda: self._make_gram(bits))
 
-    def sharpness(self, u: _core.Vector, v: _core.Vector) -> float:
-        """The largest eigenvalue of the Hessian at (u, v)."""
-        return float(self.observe(u, v).to_float64()[0])
+    def sharpness(self, run: Sighted) -> float:
+        """The largest eigenvalue of the Hessian at the present step."""
+        return float(self.observe(run).to_float64()[0])
 
-    def observe(self, u: _core.Vector, v: _core.Vector) -> ExactArray:
-        """Sharpness at (u, v), right to its own bits, residual, and imbalances, shape (depth + 1,)."""
-        seen = from_core(self.gram.observe(u, v, self.y, self.bits))
-        lacking = _lacking_bits(seen, self.bits)
-        return seen if lacking is None else self._observe_wider(u, v, seen, lacking)
+    def observe(self, run: Sighted) -> ExactArray:
+        """Sharpness, right to its own bits, its residual, and imbalances, shape (depth + 1,)."""
+        seen = observe(run, self.gram, self.y, self.bits)
+        lacking = _core.lacking_bits(seen, self.bits)
+        return from_core(seen) if lacking is None else self._observe_wider(run, from_core(seen), lacking)
 
-    def _observe_wider(self, u: _core.Vector, v: _core.Vector, seen: ExactArray, lacking: int) -> ExactArray:
+    def _observe_wider(self, run: Sighted, seen: ExactArray, lacking: int) -> ExactArray:
         """Observe with more bits, where ‖H‖, of which `seen` has `bits` right, is far larger than S.
 
         Beyond `_MOST_MORE_BITS` it stays as it is, and its residual shows it.
@@ -116,11 +102,11 @@ class Instruments:
             if (more := _rounded_up(lacking)) > _MOST_MORE_BITS:
                 return seen
             wide = self.bits + more
-            better = from_core(self.wider_gram(wide).observe(u, v, self.y, wide))
-            still = _lacking_bits(better, self.bits)
+            better = self.wider_gram(wide).observe(run.u, run.v, self.y, wide)
+            still = _core.lacking_bits(better, self.bits)
             if still is None:
                 return ExactArray.concatenate(
-                    [ExactArray.from_any(better[:2].to_gmpy2(), self.bits), seen[2:]]
+                    [ExactArray.from_any(from_core(better)[:2].to_gmpy2(), self.bits), seen[2:]]
                 )
             lacking = more + still  # more than before: the next power of two at least
         return seen
@@ -221,11 +207,9 @@ class Instruments:
 class MpfrPoint:
     """One state of a run (`mpsharp.backends.point.Point`)."""
 
-    def __init__(self, by: Instruments, u: _core.Vector, v: _core.Vector, loss: _core.Vector) -> None:
+    def __init__(self, by: Instruments, run: Stepper) -> None:
         self._by = by
-        self._u = u
-        self._v = v
-        self._loss = loss
+        self._run = run  # not to be advanced while the point is in use
         self.record_bits = by.bits
         self.n_samples = by.problem.n_samples
         self.n_features = by.problem.n_features
@@ -234,12 +218,20 @@ class MpfrPoint:
     @cached_property
     def finite(self) -> bool:
         """Whether every parameter is finite."""
-        return self._u.finite and self._v.finite
+        return is_finite(self._run)
+
+    @cached_property
+    def _u(self) -> _core.Vector:
+        return self._run.u
+
+    @cached_property
+    def _v(self) -> _core.Vector:
+        return self._run.v
 
     @property
     def loss(self) -> ExactArray:
         """Loss as the run computed it."""
-        return scalar_from_core(self._loss)
+        return scalar_from_core(self._run.loss)
 
     @property
     def parameters(self) -> ExactArray:
@@ -292,7 +284,7 @@ class MpfrPoint:
 
     @cached_property
     def _seen(self) -> ExactArray:
-        return self._by.observe(self._u, self._v)
+        return self._by.observe(self._run)
 
     def eigenvalues(self, count: int) -> ExactArray:
         """The largest eigenvalues of the Hessian."""

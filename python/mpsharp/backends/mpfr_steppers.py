@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     from mpsharp.batches import Batches
 
 
-class Stepper(Protocol):
-    """An optimiser in progress in the core."""
-
-    @property
-    def step(self) -> int:
-        """Number of steps made so far."""
-        ...
+class Sighted(Protocol):
+    """What has parameters to look at."""
 
     @property
     def u(self) -> _core.Vector:
@@ -35,6 +30,15 @@ class Stepper(Protocol):
     @property
     def v(self) -> _core.Vector:
         """The other layers."""
+        ...
+
+
+class Stepper(Sighted, Protocol):
+    """An optimiser in progress in the core."""
+
+    @property
+    def step(self) -> int:
+        """Number of steps made so far."""
         ...
 
     @property
@@ -73,7 +77,7 @@ def start(
     v: _core.Vector,
     batches: Batches | None,
     number: Callable[[object], _core.Vector],
-    sharpness: Callable[[_core.Vector, _core.Vector], float],
+    sharpness: Callable[[Sighted], float],
 ) -> Stepper:
     """Return the stepper of `optimizer` at its starting point.
 
@@ -82,7 +86,7 @@ def start(
     model, u, v : the model and the starting point, at the working precision.
     batches : the rows of each step of SGD.
     number : rounds one number to the working precision.
-    sharpness : the sharpness at (u, v), for gradient flow with the paper's rule.
+    sharpness : the sharpness at the present step, for gradient flow with the paper's rule.
 
     Raises
     ------
@@ -106,6 +110,24 @@ def start(
             return PaperFlow(flow, optimizer.safety, sharpness)
         return flow
     raise ConfigurationError(f"optimizer: expected a known one, with batches if SGD, got {optimizer!r}")
+
+
+def is_finite(run: Sighted) -> bool:
+    """Whether every parameter is finite."""
+    if isinstance(run, _core.GradientDescent):
+        return run.finite
+    return run.u.finite and run.v.finite
+
+
+def observe(run: Sighted, form: _core.GramForm, y: _core.Vector, bits: int) -> _core.Vector:
+    """Return sharpness, its residual and the imbalance of each layer at the present step.
+
+    Gradient descent, once observed, keeps at the last step of every `advance` what the next observation
+    would have to compute again.
+    """
+    if isinstance(run, _core.GradientDescent):
+        return form.observe(run, y, bits)
+    return form.observe(run.u, run.v, y, bits)
 
 
 _Run = TypeVar("_Run", bound="_core.StochasticGradientDescent | _core.GradientFlow")
@@ -162,7 +184,7 @@ class PaperFlow(Driven[_core.GradientFlow]):
         self,
         run: _core.GradientFlow,
         safety: float,
-        sharpness: Callable[[_core.Vector, _core.Vector], float],
+        sharpness: Callable[[Sighted], float],
     ) -> None:
         super().__init__(run)
         self._safety = safety
@@ -183,7 +205,7 @@ class PaperFlow(Driven[_core.GradientFlow]):
         return advance_measured(
             self._run,
             steps,
-            lambda: self._sharpness(self._run.u, self._run.v),
+            lambda: self._sharpness(self._run),
             self._safety,
             lambda count: self._run.advance(count, ceiling, stop_loss),
         )

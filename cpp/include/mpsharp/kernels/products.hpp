@@ -36,6 +36,15 @@ class MatrixProducts {
   /// out_i <- dot(row i, x), each rounded to the precision of `out`; `out` must not alias `x`.
   /// @throws ShapeError if the lengths do not fit.
   virtual void apply(Vector& out, const Vector& x, const Poll& poll) const = 0;
+  /// Whether dot products are known as if exactly before they are rounded, so that
+  /// `apply_at_both` costs little more than `apply`.
+  [[nodiscard]] virtual bool has_exact_sums() const { return false; }
+  /// apply(out, x), and the same dot products at the precision of `wide`.
+  /// @pre arithmetic() == Arithmetic::exact
+  virtual void apply_at_both(Vector& out, Vector& wide, const Vector& x, const Poll& poll) const {
+    apply(out, x, poll);
+    apply(wide, x, poll);
+  }
   /// out_j <- dot(column j, x), rows in index order.
   virtual void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const = 0;
   /// The same for the matrix whose rows are those with these indices, in this order; an index may

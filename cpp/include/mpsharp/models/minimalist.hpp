@@ -53,7 +53,13 @@ class Minimalist {
   [[nodiscard]] const std::shared_ptr<const MatrixProducts>& products() const { return X_; }
   [[nodiscard]] const Vector& labels() const { return y_; }
 
-  void forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const;
+  /// @param wide  unless null, receives X u at its own precision, too
+  /// @pre the arithmetic is exact, or wide is null
+  void forward(Forward& out, Vector* wide, const Vector& u, const Vector& v,
+               const Poll& poll) const;
+  void forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const {
+    forward(out, nullptr, u, v, poll);
+  }
   void backward(Backward& out, const Forward& at, const Poll& poll) const;
   /// loss <- RN(zz / (2n)), plus the loss floor where there is one; zz = dot(z, z) may be `loss`.
   void loss_of(mpfr_ptr loss, mpfr_srcptr zz) const;

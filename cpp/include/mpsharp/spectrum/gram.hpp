@@ -8,17 +8,10 @@
 #include "mpsharp/kernels/products.hpp"
 #include "mpsharp/poll.hpp"
 #include "mpsharp/spectrum/arrow.hpp"
+#include "mpsharp/spectrum/observation.hpp"
 #include "mpsharp/spectrum/tridiagonal.hpp"
 
 namespace mpsharp {
-
-/// What is recorded of a state beside its loss.
-struct Observation {
-  Mpfr sharpness;
-  Mpfr residual;     ///< ||H q - S q|| for the unit vector q that belongs to the sharpness S: that
-                     ///< of the reduced form, plus a bound for what the reduction changes
-  Vector imbalance;  ///< ||Pi u||^2 - v_l^2
-};
 
 /// The data matrix reduced once so that the Hessian's largest eigenvalue costs O(k) per evaluation,
 /// k = min(n, d): A = XX' (n <= d) or X'X (n > d), and its decomposition
@@ -45,8 +38,8 @@ class GramForm {
 
   /// Sharpness with its residual, and layer imbalance, at `precision`.
   /// Non-finite parameters give NaN.
-  [[nodiscard]] Observation observe(const Vector& u, const Vector& v, const Vector& y,
-                                    Bits precision, const Poll& poll) const;
+  [[nodiscard]] Observation observe(const StateView& at, const Vector& y, Bits precision,
+                                    const Poll& poll) const;
 
   /// The `count` largest eigenvalues of the Hessian, falling, with multiplicity, at `precision`,
   /// to 2^-precision of its norm. Non-finite parameters give NaN.
@@ -68,8 +61,7 @@ class GramForm {
     Mpfr scale;     ///< c^2 / n
     Matrix corner;
   };
-  [[nodiscard]] State state(const Vector& u, const Vector& v, const Vector& y,
-                            const Poll& poll) const;
+  [[nodiscard]] State state(const StateView& at, const Vector& y, const Poll& poll) const;
   /// The Hessian in coordinates in which A is `t`, which must outlive it, and its border `border`.
   [[nodiscard]] Arrow arrow(const State& at, const Tridiagonal& t, Vector border) const;
   /// Eigenvalues of A beyond rounding errors, where the rank is deficient.
