@@ -142,20 +142,9 @@ class DoubleArrow {
   /// pivots of lambda - H in blocks (Sylvester, Haynsworth). Stops counting at `enough`.
   [[nodiscard]] std::size_t count_above(double lambda, std::size_t enough) {
     std::size_t count = 0;
-    // b'M (lambda - A)^-1 b would need a back substitution; y'D^-1 z with z = L^-1 b, y = L^-1 M b
-    // needs none.
-    double phi = 0.0, pivot = 1.0, carried = 0.0, carried_metric = 0.0;
-    for (std::size_t i = 0; i < k_; ++i) {
-      const double ratio = i > 0 ? off_[i - 1] / pivot : 0.0;
-      pivot = lambda - diagonal_[i] - (i > 0 ? off_[i - 1] * ratio : 0.0);
-      if (!(pivot > 0.0)) {
-        if (++count == enough) return count;
-        if (!(pivot < 0.0)) pivot = -0x1p-60;
-      }
-      carried = border_[i] + ratio * carried;
-      carried_metric = metric_border_[i] + ratio * carried_metric;
-      phi += carried * carried_metric / pivot;
-    }
+    double phi =
+        is_diagonal_ ? count_diagonal(count, lambda) : count_tridiagonal(count, lambda, enough);
+    if (count >= enough) return enough;
     phi *= coupling_;
     for (std::size_t i = 0; i < m_; ++i) {
       for (std::size_t j = 0; j <= i; ++j) {
@@ -211,6 +200,44 @@ class DoubleArrow {
         f_(m_ * m_) {
     for (std::size_t i = 0; i < k_; ++i) border_[i] = scaled(arrow.border[i], border_exponent_);
     for (std::size_t i = 0; i < m_; ++i) w_[i] = scaled(arrow.w[i], w_exponent_);
+  }
+
+  /// b'M (lambda - A)^-1 b but for `coupling_`; adds the negative pivots of lambda - A to `count`,
+  /// none beyond `enough`.
+  double count_tridiagonal(std::size_t& count, double lambda, std::size_t enough) const {
+    // It would need a back substitution; y'D^-1 z with z = L^-1 b, y = L^-1 M b needs none.
+    double phi = 0.0, pivot = 1.0, carried = 0.0, carried_metric = 0.0;
+    for (std::size_t i = 0; i < k_; ++i) {
+      const double ratio = i > 0 ? off_[i - 1] / pivot : 0.0;
+      pivot = lambda - diagonal_[i] - (i > 0 ? off_[i - 1] * ratio : 0.0);
+      if (!(pivot > 0.0)) {
+        if (++count == enough) return phi;
+        if (!(pivot < 0.0)) pivot = -0x1p-60;
+      }
+      carried = border_[i] + ratio * carried;
+      carried_metric = metric_border_[i] + ratio * carried_metric;
+      phi += carried * carried_metric / pivot;
+    }
+    return phi;
+  }
+
+  /// The same for diagonal A, counting all; four entries at a time, so that divisions overlap.
+  double count_diagonal(std::size_t& count, double lambda) const {
+    constexpr std::size_t ways = 4;
+    double phi[ways] = {};
+    std::size_t below[ways] = {};
+    const auto add = [&](std::size_t i, std::size_t way) {
+      const double pivot = lambda - diagonal_[i];
+      below[way] += pivot > 0.0 ? 0 : 1;
+      phi[way] += border_[i] * metric_border_[i] / (pivot == 0.0 ? -0x1p-60 : pivot);
+    };
+    std::size_t i = 0;
+    for (; i + ways <= k_; i += ways) {
+      for (std::size_t way = 0; way < ways; ++way) add(i + way, way);
+    }
+    for (; i < k_; ++i) add(i, 0);
+    count += (below[0] + below[1]) + (below[2] + below[3]);
+    return (phi[0] + phi[1]) + (phi[2] + phi[3]);
   }
 
   /// Sets M b but for a power of two, which it returns the exponent of.
@@ -278,6 +305,7 @@ class DoubleArrow {
       diagonal_[i] = scaled(arrow.a.diagonal[i], exponent);
       if (i + 1 < k_) off_[i] = scaled(arrow.a.off_diagonal[i], exponent);
     }
+    is_diagonal_ = std::ranges::all_of(off_, [](double x) { return x == 0.0; });
     for (std::size_t i = 0; i < m_ * m_; ++i) {
       corner_[i] = scaled(arrow.corner.entries()[i], exponent);
     }
@@ -293,7 +321,7 @@ class DoubleArrow {
   long border_exponent_, w_exponent_;
   std::vector<double> diagonal_, off_, border_, metric_border_, w_, corner_, f_;
   long exponent_ = 0, y_exponent_ = 0;
-  bool is_zero_ = false;
+  bool is_zero_ = false, is_diagonal_ = false;
   double coupling_ = 0.0;
 };
 
