@@ -103,34 +103,58 @@ MPSHARP_INLINE void tile(Column* sum, const Left& x, const Right& y) {
   }
 }
 
-/// sums[c], c <= C <- columns of which the first already holds `above`.
-template <int L, int X, int K, int C>
-MPSHARP_INLINE void start_columns(Column* sums, Column above) {
+/// Calls take(k - F, column k) for the columns k = K ... L + X - 1 of a product in turn. `above` is
+/// what the first one gets from the halves of the column below.
+template <int L, int X, int F, int K, class Left, class Right, class Take>
+MPSHARP_INLINE void unrolled_columns(Column above, const Left& x, const Right& y,
+                                     const Take& take) {
+  constexpr int C = L + X - K < together ? L + X - K : together;
+  Column sums[C + 1];
   sums[0] = above + column(pairs<L, X>(K), 0);
 #pragma GCC unroll 8
   for (int c = 1; c <= C; ++c) {
     sums[c] = column(c < C ? pairs<L, X>(K + c) : 0, pairs<L, X>(K + c - 1));
   }
-}
-
-/// c[K - F] ... <- limbs K ... L + X - 1 of the product, doubled in the lanes `twice` if
-/// `may_double`. `above` is what column K gets from the halves of the one below, `carried` what is
-/// carried into it.
-template <int L, int X, int F, int K, bool may_double, class Left, class Right>
-MPSHARP_INLINE void limbs_from(Words* c, Column above, Column carried, Lanes twice, const Left& x,
-                               const Right& y) {
-  constexpr int C = L + X - K < together ? L + X - K : together;
-  Column sums[C + 1];
-  start_columns<L, X, K, C>(sums, above);
   tile<L, X, K, C>(sums, x, y);
 #pragma GCC unroll 8
-  for (int i = 0; i < C; ++i) {
-    const Column sum = (may_double ? doubled(sums[i], twice) : sums[i]) + carried;
-    carried = carry_of(sum);
-    c[K - F + i] = limb_of(sum);
+  for (int c = 0; c < C; ++c) take(K + c - F, sums[c]);
+  if constexpr (K + C < L + X) unrolled_columns<L, X, F, K + C>(sums[C], x, y, take);
+}
+
+/// The same in loops, from column F on. Where j runs over the ends of y there are zeros.
+template <int L, int X, int F, class Left, class Right, class Take>
+MPSHARP_INLINE void looped_columns(Column above, const Left& x, const Right& y, const Take& take) {
+  int K = F;
+  for (; K + 1 < L + X; K += together) {
+    const int first = K > L - 1 ? K - (L - 1) : 0;
+    const int last = K + together - 1 < X - 1 ? K + together - 1 : X - 1;
+    const auto n = static_cast<std::size_t>(last - first + 1);
+    Column sums[together + 1];
+    sums[0] = above + column(n, 0);
+#pragma GCC unroll 8
+    for (int c = 1; c < together; ++c) sums[c] = column(n, n);
+    sums[together] = column(0, n);
+#pragma GCC unroll 1
+    for (int i = first; i <= last; ++i) {
+      const auto left = x[i];
+#pragma GCC unroll 8
+      for (int c = 0; c < together; ++c) accumulate(sums[c], sums[c + 1], left, y[K + c - i]);
+    }
+#pragma GCC unroll 8
+    for (int c = 0; c < together; ++c) {
+      if (K + c < L + X) take(K + c - F, sums[c]);
+    }
+    above = sums[together];
   }
-  if constexpr (K + C < L + X) {
-    limbs_from<L, X, F, K + C, may_double>(c, sums[C], carried, twice, x, y);
+  if (K < L + X) take(K - F, above);
+}
+
+template <int L, int X, int F, class Left, class Right, class Take>
+MPSHARP_INLINE void each_column(Column above, const Left& x, const Right& y, const Take& take) {
+  if constexpr (L * X <= unrolled_pairs) {
+    unrolled_columns<L, X, F, F>(above, x, y, take);
+  } else {
+    looped_columns<L, X, F>(above, x, y, take);
   }
 }
 
@@ -142,8 +166,13 @@ template <int L, int X, bool broadcast>
 MPSHARP_INLINE void multiply(Words* m, Words& exponent, const std::uint64_t* x,
                              const std::uint64_t* u, const Rounding& at) {
   Words c[L + X];
-  limbs_from<L, X, 0, 0, false>(c, column(0, 0), column(0, 0), lanes_of(0), Factor<X, false>(x),
-                                Factor<L, broadcast>(u));
+  Column carried = column(0, 0);
+  const auto take = [&](int k, Column sum) {
+    sum = sum + carried;
+    carried = carry_of(sum);
+    c[k] = limb_of(sum);
+  };
+  each_column<L, X, 0>(column(0, 0), Factor<X, false>(x), Factor<L, broadcast>(u), take);
   const Words n = down(c[L + X - 1], 51) ^ all(1);
   const Words rest = all(52) - n;
 #pragma GCC unroll 20

@@ -265,7 +265,9 @@ struct UpperDot {
     const Factor<L, false> x(a);
     const Factor<L, false> y(b);
     Words c[N];
-    columns_from<L, F, F>(c, upper_halves<L, F - 1>(x, y), column(0, 0), x, y);
+    Column carried = column(0, 0);
+    each_column<L, L, F>(upper_halves<L, F - 1>(x, y), x, y,
+                         [&](int k, Column sum) { c[k] = settle(sum, carried); });
     Words distance = all(exponent) - (load(a + lanes * L) + load(b + lanes * L));
     if (__builtin_expect(any(less(all(51), distance)), 0)) {
       // A zero may be anywhere.

@@ -26,8 +26,8 @@ MPSHARP_INLINE Column upper_halves(const Left& x, const Right& y) {
 /// Left out are fewer than 2 L words below 2^52 of the column below, doubled where the product has
 /// one bit less than 52 (2 L), which the upper limbs alone tell but for two of 2^51 cases.
 template <int L, int G, bool broadcast>
-MPSHARP_INLINE Lanes multiply_upper(Words* m, Words& exponent, const std::uint64_t* x,
-                                    const std::uint64_t* y, const Rounding& at) {
+MPSHARP_NOINLINE Lanes multiply_upper(Words* m, Words& exponent, const std::uint64_t* x,
+                                      const std::uint64_t* y, const Rounding& at) {
   constexpr int F = L - G;
   const Factor<L, false> left(x);
   const Factor<L, broadcast> right(y);
@@ -38,7 +38,13 @@ MPSHARP_INLINE Lanes multiply_upper(Words* m, Words& exponent, const std::uint64
   Lanes undecided = twice & less(half - all(3), top);
   Words c[L + G];
   const Column above = upper_halves<L, F - 1>(left, right);
-  limbs_from<L, L, F, F, true>(c, above, column(0, 0), twice, left, right);
+  Column carried = column(0, 0);
+  const auto take = [&](int k, Column sum) {
+    sum = doubled(sum, twice) + carried;
+    carried = carry_of(sum);
+    c[k] = limb_of(sum);
+  };
+  each_column<L, L, F>(above, left, right, take);
 #pragma GCC unroll 20
   for (int i = 0; i < L; ++i) m[i] = c[G + i];
   // The discarded bits, in units of the lowest: at least those computed, and less than `most` more.
@@ -55,19 +61,6 @@ MPSHARP_INLINE Lanes multiply_upper(Words* m, Words& exponent, const std::uint64
   exponent = product_exponent<L, L, broadcast>(x, y) - where(twice, all(1));
   step_up<L>(m, exponent, less(middle, discarded), at);
   return undecided;
-}
-
-/// c[K - F] ... <- columns K ... 2 L - 1 of a product, below 2^58.
-template <int L, int F, int K, class Left, class Right>
-MPSHARP_INLINE void columns_from(Words* c, Column above, Column carried, const Left& x,
-                                 const Right& y) {
-  constexpr int C = 2 * L - K < together ? 2 * L - K : together;
-  Column sums[C + 1];
-  start_columns<L, L, K, C>(sums, above);
-  tile<L, L, K, C>(sums, x, y);
-#pragma GCC unroll 8
-  for (int i = 0; i < C; ++i) c[K - F + i] = settle(sums[i], carried);
-  if constexpr (K + C < 2 * L) columns_from<L, F, K + C>(c, sums[C], carried, x, y);
 }
 
 /// multiply(), kept out of the way of what is mostly done.

@@ -20,7 +20,10 @@ using Doubles = __m256d;
 using Column = Words;
 
 constexpr std::size_t width = 4;
-constexpr int together = 5;
+constexpr int together = 4;
+/// More pairs of limbs are multiplied in loops: unrolled, they would not fit the processor's
+/// caches.
+constexpr int unrolled_pairs = 40;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
 constexpr std::uint64_t high_offset = 0x4670000000000000;  ///< the bits of 2^104
 constexpr std::uint64_t low_offset = 0x4330000000000000;   ///< the bits of 2^52
@@ -106,21 +109,23 @@ MPSHARP_INLINE double sum_of_squares(Words value, Words exponent) {
   return _mm_cvtsd_f64(pair) + _mm_cvtsd_f64(_mm_unpackhi_pd(pair, pair));
 }
 
-/// The limbs of four numbers, or of one for all lanes, as factors.
+/// The limbs of four numbers, or of one for all lanes, as factors, with zeros on either side.
 template <int L, bool broadcast>
 struct Factor {
-  Doubles limb[L];
+  static constexpr int margin = together - 1;
+  Doubles limb[L + 2 * margin];
 
   explicit MPSHARP_INLINE Factor(const std::uint64_t* x) {
+    for (int k = 0; k < margin; ++k) limb[k] = limb[margin + L + k] = _mm256_setzero_pd();
 #pragma GCC unroll 20
     for (int k = 0; k < L; ++k) {
       Words word = broadcast ? all(static_cast<std::int64_t>(x[k]))
                              : load(x + static_cast<int>(SequentialKernel::lanes) * k);
       if (k == L - 1) word = word & all(static_cast<std::int64_t>(mask52));
-      limb[k] = doubles(word);
+      limb[margin + k] = doubles(word);
     }
   }
-  MPSHARP_INLINE Doubles operator[](int k) const { return limb[k]; }
+  MPSHARP_INLINE Doubles operator[](int k) const { return limb[margin + k]; }
 };
 MPSHARP_INLINE Doubles factor(const std::uint64_t* x) {
   return doubles(load(x) & all(static_cast<std::int64_t>(mask52)));

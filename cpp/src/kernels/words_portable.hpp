@@ -20,6 +20,7 @@ __extension__ typedef unsigned __int128 Column;
 
 constexpr std::size_t width = 1;
 constexpr int together = 1;
+constexpr int unrolled_pairs = 400;
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
 
 struct ProductScope {};
