@@ -262,7 +262,7 @@ def _lemma_bounds(point: Point) -> list[Number]:
     parts, sums, n = point.spectrum, point.moments, point.n_samples
     if not parts.rank:
         return [0 * point.v[0]] * 2
-    at = bounds_at(parts.top, point.top_label, point.top_weight, point.v[0], sums.ss, sums.gg)
+    at = bounds_at(parts.top, point.top_label, point.top_weight, point.v[0], sums.ss, sqrt(sums.gg))
     return [x / n for x in at]
 
 

@@ -116,6 +116,14 @@ def test_digits_fall_with_the_condition_number():
     assert digits[-1] < 1
 
 
+def test_all_digits_of_an_exact_value_are_right():
+    assert theory.difficulty_digits(np.diag([2.0, 1.0]), [2.0, 3.0]) == pytest.approx(53 * np.log10(2))
+    assert theory.report(np.diag([2.0, 1.0]), [2.0, 3.0], format=100)["difficulty_digits"] == pytest.approx(
+        100 * np.log10(2)
+    )
+    assert theory.report(hilbert(12), np.ones(12), rank=12)["difficulty_digits"] == 0
+
+
 def test_singular_values_that_no_precision_resolves():
     with pytest.raises(ConvergenceError, match="is the rank 2"):
         theory.dataset_difficulty(np.ones((2, 2)), [1.0, 2.0], format=53, rank=2)

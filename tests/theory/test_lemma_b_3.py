@@ -71,6 +71,10 @@ def test_nothing_moves_at_the_origin():
     assert float(oracles.sharpness(np.eye(2), [3.0, 4.0], [0.0, 0.0], [0.0])) == pytest.approx(2.5)
 
 
+def test_no_data_has_no_curvature():
+    assert theory.sharpness_bounds(np.zeros((2, 3)), [3.0, 4.0], [1.0, 2.0, 3.0], [2.0]) == (0, 0)
+
+
 def test_it_is_about_depth_two():
     with pytest.raises(ShapeError, match="v: expected length 1, got 2"):
         theory.sharpness_bounds(np.eye(2), [1.0, 1.0], [1.0, 1.0], [1.0, 1.0])

@@ -189,6 +189,42 @@ def test_rounding_noise_is_what_one_step_in_float32_does(depth):
     assert np.mean(error / d[:, 0].astype(float) ** 2) == pytest.approx(scale, rel=5 * 1.5 / math.sqrt(count))
 
 
+def test_the_ratio_is_read_three_bits_before():
+    # Growth by a factor of some 2 a step: three steps back, or where S exceeds 2/η at last.
+    law = theory.PrecisionLaw(sharpness=[4.0, 24.0, 24.5, 25.0, 25.5, 26.0], step_size=ETA)
+    assert law.ratio_before(5) == 24.5 * ETA
+    assert law.ratio_before(99) == law.ratio_before(5)
+    assert law.ratio_before(2) == law.ratio_before(1) == 24.0 * ETA
+    assert law.ratio_before(0) == 4.0 * ETA
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_top_losses_are_their_formulas(depth):
+    # X = diag(σ): w₁ = r₁ = e₁, d₁ = y₁, and every term is one number.
+    n, eta = 2, 0.01
+    sigma, y, u, v = [8.0, 1.0], [3.0, 5.0], [0.5, 7.0], [1.5, *[1.0] * (depth - 2)]
+    c = math.sqrt(2 * n / eta) / sigma[0]
+    rounding = 0.454936 * (4 / 12) * (3 / 8) / math.log(2) / (2 * n)
+    solved = [y[k] / sigma[k] / c for k in range(2)]
+    rest = (4 * (depth - 2) + depth - 1) * y[0] ** 2
+    row_space = (c * sigma[0]) ** 2 * (solved[0] ** 2 + solved[1] ** 2) / 2
+    for coordinates, first in (
+        ("parameter", y[0] ** 2),
+        ("row_space", row_space),
+        ("spectral", y[0] ** 2),
+    ):
+        outputs = y[0] ** 2
+        found = theory.top_losses(np.diag(sigma), y, u, v, eta, coordinates=coordinates)
+        assert found.start == pytest.approx((1.5 * sigma[0] * u[0] - y[0]) ** 2 / (2 * n))
+        assert found.noise == pytest.approx(rounding * (8 * outputs + first + rest))
+    # What X does not see is rounded, too, where r₁ has a part of it.
+    turned = theory.top_losses([[3.0, 4.0]], [2.0], [1.0, 1.0], [1.0], eta)
+    c = math.sqrt(2 / eta) / 5
+    at = np.array([3.0, 4.0]) * 2 / 25 / c + np.array([1.0, 1.0]) - np.array([3.0, 4.0]) * 7 / 25
+    first = (2 / eta) * ((0.6 * at[0]) ** 2 + (0.8 * at[1]) ** 2)
+    assert turned.noise == pytest.approx(rounding * 2 * (8 * 4 + first + 4))
+
+
 def test_exact_numbers_are_taken_and_the_tail_is_cut():
     S = [1.0, 3.0, 20.0, 30.0, 50.0]
     same = [

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import gmpy2
 import numpy as np
@@ -49,8 +49,13 @@ class Arithmetic:
         return cls(bits, bits + guard)
 
     @contextmanager
-    def active(self) -> Iterator[None]:
+    def active(self, *, strict: bool = False) -> Iterator[None]:
         """Compute in this arithmetic inside the ``with`` block.
+
+        Parameters
+        ----------
+        strict : refuse also what underflows in plain float64, since it may be a divisor or the square of a
+            root. Not for states, which may approach zero by themselves.
 
         Raises
         ------
@@ -58,8 +63,9 @@ class Arithmetic:
             Plain float64 overflows, or divides by what has underflowed.
         """
         if self.bits is None:
+            under: Literal["ignore", "raise"] = "raise" if strict else "ignore"
             try:
-                with np.errstate(over="raise", divide="raise", invalid="raise"):
+                with np.errstate(over="raise", divide="raise", invalid="raise", under=under):
                     yield
             except (FloatingPointError, OverflowError, ZeroDivisionError) as error:
                 raise NonFiniteError(
@@ -82,7 +88,7 @@ class Arithmetic:
         ShapeError
             Another number of dimensions, another length, or no entry at all.
         NonFiniteError
-            NaN or infinity.
+            NaN or infinity; in plain float64 also numbers that overflow, or of which none is left above zero.
         """
         array = as_exact_input(values, name)
         if array.ndim != ndim:
@@ -92,7 +98,7 @@ class Arithmetic:
         if length is not None and len(array) != length:
             raise ShapeError(f"{name}: expected length {length}, got {len(array)}")
         if self.bits is None:
-            return np.array(ExactArray.from_any(array, 53).to_float64()) if array.dtype == object else array
+            return array if array.dtype != object else _to_float64(array, name)
         return np.asarray(ExactArray.from_any(array, self.working).to_gmpy2())
 
     def number(self, value: object, name: str) -> Number:
@@ -110,6 +116,13 @@ class Arithmetic:
             return float(value)
         with wide_context(self.bits):
             return gmpy2.mpfr(value)
+
+
+def _to_float64(array: Array, name: str) -> Array:
+    floats = np.array(ExactArray.from_any(array, 53).to_float64())
+    if not np.isfinite(floats).all() or (not floats.any() and any(array.flat)):
+        raise NonFiniteError(f"{name}: expected numbers within float64's range; a format= has a wide one")
+    return floats
 
 
 def sqrt(x: Number) -> Number:
@@ -132,3 +145,13 @@ def total(values: Array) -> Number:
 def square(values: Array) -> Number:
     """Squared Euclidean norm of a vector; 0.0 if it is empty."""
     return total(values * values)
+
+
+def norm(values: Array) -> Number:
+    """Euclidean norm of a vector, also where squares leave float64's range; 0.0 if it is empty."""
+    if values.dtype == object or not values.any():
+        return sqrt(square(values))
+    _, exponent = np.frexp(np.abs(values).max())
+    with np.errstate(under="ignore"):  # of squares that the largest one drowns
+        root = math.sqrt(square(np.ldexp(values, -exponent)))
+    return np.ldexp(root, exponent)

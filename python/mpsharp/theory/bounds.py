@@ -11,7 +11,7 @@ import numpy as np
 from mpsharp.errors import ConvergenceError, ShapeError
 from mpsharp.formats import FormatLike
 from mpsharp.initialization import check_depth
-from mpsharp.theory.arithmetic import Arithmetic, Array, Number, power, sqrt, square
+from mpsharp.theory.arithmetic import Arithmetic, Array, Number, norm, power, sqrt, square
 from mpsharp.theory.imbalance import labels_in_range
 from mpsharp.theory.secular import largest_eigenvalue
 from mpsharp.theory.singular import Spectrum, spectrum
@@ -42,7 +42,7 @@ def predicted_sharpness(
     """
     check_depth(depth)
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         return parts.arithmetic.leave(predicted(parts, parts.labels(y), depth))
 
 
@@ -91,7 +91,7 @@ def minimizer_sharpness_bounds(
     """
     layers = check_imbalance(depth, imbalance)
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         d = labels_in_range(parts, y)
         at = layer_squares(parts.arithmetic, parts.difficulty(d), layers)
         lower, upper = bounds(parts, d, at, sharper=sharper)
@@ -126,7 +126,7 @@ def minimizer_sharpness(
     """
     layers = check_imbalance(depth, imbalance)
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         d = labels_in_range(parts, y)
         at = layer_squares(parts.arithmetic, parts.difficulty(d), layers)
         return parts.arithmetic.leave(exact_sharpness(parts, d, at))
@@ -173,7 +173,7 @@ def layer_squares(arithmetic: Arithmetic, difficulty: Number, imbalance: list[An
         a = power(difficulty, 1, depth)
         return LayerSquares(a, np.array([a] * (depth - 1), dtype=c.dtype))
     if depth == 2:  # t = v², without cancellation for either sign of C
-        root = sqrt(c[0] * c[0] + 4 * difficulty)
+        root = norm(np.array([c[0], 2 * sqrt(difficulty)]))
         larger = (root + abs(c[0])) / 2
         smaller = difficulty / larger
         first, second = (larger, smaller) if c[0] > 0 else (smaller, larger)

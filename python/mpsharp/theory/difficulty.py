@@ -52,7 +52,7 @@ def dataset_difficulty(
     mpfr('100.0',200)
     """
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         return parts.arithmetic.leave(parts.difficulty(parts.labels(y)))
 
 
@@ -80,7 +80,7 @@ def difficulty_digits(X: object, y: object) -> float:
     if exact == 0 or not math.isfinite(computed):
         return 0.0
     error = float(abs((computed - exact) / exact))
-    return min(max(-math.log10(error), 0.0), 53 * math.log10(2)) if error > 0 else 53 * math.log10(2)
+    return min(max(0.0, -math.log10(error)), 53 * math.log10(2)) if error > 0 else 53 * math.log10(2)
 
 
 def difficulty_float64(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import FormatLike
-from mpsharp.theory.arithmetic import Array, Number, sqrt, square, total
+from mpsharp.theory.arithmetic import Array, Number, norm, sqrt, square, total
 from mpsharp.theory.bounds import Bounds
 from mpsharp.theory.imbalance import labels_in_range
 from mpsharp.theory.singular import Spectrum, spectrum
@@ -44,7 +46,7 @@ def initial_sharpness_bounds(
         A negative `alpha` or `beta`.
     """
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         a, b = _scales(parts, alpha, beta)
         lower, upper = initial_bounds(parts, parts.labels(y), a, b, sharper=sharper)
         return Bounds(parts.arithmetic.leave(lower), parts.arithmetic.leave(upper))
@@ -82,7 +84,7 @@ def converged_sharpness_bounds(
         A negative `alpha` or `beta`; labels with no part in the column space of X.
     """
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         a, b = _scales(parts, alpha, beta)
         d = labels_in_range(parts, y)
         lower, upper = converged_bounds(parts, d, *imbalance_moments(parts.rank, a, b))
@@ -101,8 +103,8 @@ def initial_bounds(
     lower = top * (a + b)
     if sharper and a + b:
         lower = lower + 2 * top * a * b / (alpha + beta) ** 2
-    slope = a * b * square(squares) + total(squares * d * d)
-    upper = top * b + a * total(squares) + sqrt(slope)
+    slope = norm(np.concatenate([alpha * beta * squares, parts.sigma * d]))  # √ of the mean of ‖Xᵀz‖²
+    upper = top * b + a * total(squares) + slope
     return lower / parts.n_samples, upper / parts.n_samples
 
 
@@ -115,8 +117,8 @@ def imbalance_moments(rank: int, alpha: Number, beta: Number) -> tuple[Number, N
 def converged_bounds(parts: Spectrum, d: Array, mean: Number, variance: Number) -> tuple[Number, Number]:
     """Theorem 5.7 for an imbalance of any distribution with these moments, without cancellation."""
     Q, top, n = parts.difficulty(d), parts.top * parts.top, parts.n_samples
-    inner = sqrt(mean * mean + 4 * Q)
-    outer = sqrt(mean * mean + variance + 4 * Q)
+    inner = norm(np.array([mean, 2 * sqrt(Q)]))
+    outer = norm(np.array([mean, sqrt(variance), 2 * sqrt(Q)]))
     if mean > 0:
         least, most = 4 * Q / (inner + mean), (variance + 4 * Q) / (outer + mean)
         inverse = outer + mean

@@ -6,7 +6,7 @@ from typing import Any
 
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import FormatLike
-from mpsharp.theory.arithmetic import sqrt, square, total
+from mpsharp.theory.arithmetic import norm, square, total
 from mpsharp.theory.singular import Spectrum, spectrum
 
 
@@ -37,7 +37,7 @@ def layer_imbalance(
         Lengths that do not fit together, or an empty `v`.
     """
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         layers = parts.arithmetic.enter(v, "v", 1)
         return parts.arithmetic.leave(square(parts.weights(u)) - layers * layers)
 
@@ -62,7 +62,7 @@ def is_balanced(
     if tolerance is not None and not tolerance >= 0:
         raise ConfigurationError(f"tolerance: expected a number of at least 0, got {tolerance!r}")
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         layers = parts.arithmetic.enter(v, "v", 1)
         first = square(parts.weights(u))
         for layer in layers:
@@ -97,7 +97,7 @@ def imbalance_threshold(
         Labels with no part in the column space of X.
     """
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         return parts.arithmetic.leave(threshold(parts, labels_in_range(parts, y)))
 
 
@@ -105,7 +105,7 @@ def threshold(parts: Spectrum, d: Any) -> Any:
     """C* from a decomposition and the labels' coefficients."""
     shares = parts.sigma / parts.top
     terms = (d / parts.sigma) ** 2 * ((parts.top - parts.sigma) / parts.top) * (1 + shares)
-    return parts.top / sqrt(square(d)) * total(terms)
+    return parts.top / norm(d) * total(terms)
 
 
 def labels_in_range(parts: Spectrum, y: object) -> Any:

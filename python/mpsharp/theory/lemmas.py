@@ -8,7 +8,7 @@ import numpy as np
 
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import FormatLike
-from mpsharp.theory.arithmetic import Arithmetic, Number, sqrt, square
+from mpsharp.theory.arithmetic import Arithmetic, Number, norm, sqrt, square
 from mpsharp.theory.bounds import Bounds
 from mpsharp.theory.singular import spectrum
 
@@ -26,8 +26,8 @@ def border_norm(b: object, *, format: FormatLike | None = None) -> Any:
     float, or gmpy2.mpfr of ``format.bits`` bits.
     """
     arithmetic = Arithmetic.of(format)
-    with arithmetic.active():
-        return arithmetic.leave(sqrt(square(arithmetic.enter(b, "b", 1))))
+    with arithmetic.active(strict=True):
+        return arithmetic.leave(norm(arithmetic.enter(b, "b", 1)))
 
 
 def imbalance_root(imbalance: object, difficulty: object, *, format: FormatLike | None = None) -> Any:
@@ -48,11 +48,11 @@ def imbalance_root(imbalance: object, difficulty: object, *, format: FormatLike 
         A negative difficulty.
     """
     arithmetic = Arithmetic.of(format)
-    with arithmetic.active():
+    with arithmetic.active(strict=True):
         C, Q = arithmetic.number(imbalance, "imbalance"), arithmetic.number(difficulty, "difficulty")
         if Q < 0:
             raise ConfigurationError(f"difficulty: expected a number of at least 0, got {difficulty!r}")
-        return arithmetic.leave(sqrt(C * C + 4 * Q))
+        return arithmetic.leave(norm(np.array([C, 2 * sqrt(Q)])))
 
 
 def sharpness_bounds(
@@ -90,7 +90,7 @@ def sharpness_bounds(
         Shapes that do not fit together: the lemma is about depth 2.
     """
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         layer = parts.arithmetic.enter([v] if np.ndim(v) == 0 else v, "v", 1, 1)[0]  # type: ignore[arg-type]
         d, nu, sigma = parts.labels(y), parts.weights(u), parts.sigma
         outputs = sigma * nu
@@ -98,17 +98,17 @@ def sharpness_bounds(
         if not parts.rank:
             zero = 0 * layer
             return Bounds(parts.arithmetic.leave(zero), parts.arithmetic.leave(zero))
-        lower, upper = bounds_at(sigma[0], d[0], nu[0], layer, square(outputs), square(slope))
+        lower, upper = bounds_at(sigma[0], d[0], nu[0], layer, square(outputs), norm(slope))
         n = parts.n_samples
         return Bounds(parts.arithmetic.leave(lower / n), parts.arithmetic.leave(upper / n))
 
 
 def bounds_at(
-    sigma: Number, d: Number, nu: Number, v: Number, ss: Number, gg: Number
+    sigma: Number, d: Number, nu: Number, v: Number, ss: Number, slope: Number
 ) -> tuple[Number, Number]:
-    """Return n times both bounds of Lemma B.3 from σ₁, d₁, ν₁, v, ‖Xu‖² and ‖Xᵀz‖²."""
+    """Return n times both bounds of Lemma B.3 from σ₁, d₁, ν₁, v, ‖Xu‖² and ‖Xᵀz‖."""
     lower = 0 * v
     if v or nu:
         size = v * v + nu * nu
         lower = sigma * (sigma * size + 2 * v * nu * (sigma * nu * v - d) / size)
-    return lower, sigma * sigma * v * v + ss + sqrt(gg)
+    return lower, (sigma * v) * (sigma * v) + ss + slope

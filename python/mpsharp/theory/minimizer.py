@@ -43,7 +43,7 @@ def minimizer(
     """
     layers = check_imbalance(depth, imbalance)
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         d = labels_in_range(parts, y)
         at = layer_squares(parts.arithmetic, parts.difficulty(d), layers)
         v: Any = np.array([sqrt(x) for x in at.others], dtype=at.others.dtype)

@@ -46,7 +46,7 @@ def imbalance_change_terms(
         Lengths that do not fit together.
     """
     arithmetic = Arithmetic.of(format)
-    with arithmetic.active():
+    with arithmetic.active(strict=True):
         terms = _terms(arithmetic, X, y, u, arithmetic.enter(v, "v", 1))
         return ImbalanceTerms(*(arithmetic.leave(x) for x in terms))
 
@@ -69,7 +69,7 @@ def gd_imbalance_change(
     float64 array, or object array of gmpy2.mpfr, shape (depth - 1,)
     """
     arithmetic = Arithmetic.of(format)
-    with arithmetic.active():
+    with arithmetic.active(strict=True):
         layers = arithmetic.enter(v, "v", 1)
         terms = _terms(arithmetic, X, y, u, layers)
         n = len(X)  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ def sgd_imbalance_change(
         `batch_size` outside its range.
     """
     arithmetic = Arithmetic.of(format)
-    with arithmetic.active():
+    with arithmetic.active(strict=True):
         layers = arithmetic.enter(v, "v", 1)
         terms = _terms(arithmetic, X, y, u, layers)
         n = len(X)  # type: ignore[arg-type]

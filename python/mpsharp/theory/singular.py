@@ -50,13 +50,13 @@ class Spectrum:
 
     @property
     def top(self) -> Number:
-        """σ₁; 0 for a zero matrix."""
-        return self.sigma[0] if self.rank else self.X[0, 0]
+        """σ₁; 0 where no singular value counts."""
+        return self.sigma[0] if self.rank else 0 * self.X[0, 0]
 
     @property
-    def condition(self) -> float:
-        """σ₁/σ_r; 1 for a zero matrix."""
-        return float(self.sigma[0] / self.sigma[-1]) if self.rank else 1.0
+    def condition(self) -> Number:
+        """σ₁/σ_r; 1 where no singular value counts."""
+        return self.sigma[0] / self.sigma[-1] if self.rank else 1.0
 
     def labels(self, y: object) -> Array:
         """Coefficients d_i = w_iᵀy, shape (rank,); a part outside the column space drops out (footnote 1)."""

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from mpsharp.formats import FormatLike
-from mpsharp.theory.arithmetic import sqrt
+from mpsharp.theory.arithmetic import Number, sqrt
 from mpsharp.theory.bounds import (
     bounds,
     check_imbalance,
@@ -73,7 +73,7 @@ def report(
     Returns
     -------
     dict, in this order; numbers are floats, or gmpy2.mpfr of the format
-        "n_samples", "n_features", "rank", "condition" (σ₁/σ_r, float), "depth";
+        "n_samples", "n_features", "rank", "condition" σ₁/σ_r, "depth";
         "difficulty" Q; "difficulty_digits", an estimate of its right decimal digits from the condition number
         (float; `mpsharp.theory.difficulty_digits` knows); "label_residual", ‖y − Py‖²/(2n), the loss's floor;
         "top_eigenvalue" σ₁²/n; "predicted_sharpness" Ŝ_D;
@@ -94,7 +94,7 @@ def report(
     """
     layers = check_imbalance(depth, imbalance)
     parts = spectrum(X, format=format, rank=rank)
-    with parts.arithmetic.active():
+    with parts.arithmetic.active(strict=True):
         d = labels_in_range(parts, y)
         Q = parts.difficulty(d)
         at = layer_squares(parts.arithmetic, Q, layers)
@@ -130,7 +130,8 @@ def report(
             one = parts.arithmetic.number(1, "one")
             alpha, beta = sqrt(one / (3 * features)), sqrt(one / 3)
             initial = initial_bounds(parts, d, alpha, beta)
-            converged = converged_bounds(parts, d, *imbalance_moments(parts.rank, alpha, beta))
+            mean = one * (parts.rank - features) / (3 * features)  # rα² − β², which cancels for r = d
+            converged = converged_bounds(parts, d, mean, imbalance_moments(parts.rank, alpha, beta)[1])
             values |= {
                 "step_size_divergence": 4 / exact,
                 "initial_lower": initial[0],
@@ -139,14 +140,15 @@ def report(
                 "converged_lower": converged[0],
                 "converged_upper": converged[1],
             }
-        whole = {"condition", "difficulty_digits"}
         return {
-            key: value if isinstance(value, int) or key in whole else parts.arithmetic.leave(value)
+            key: value
+            if isinstance(value, int) or key == "difficulty_digits"
+            else parts.arithmetic.leave(value)
             for key, value in values.items()
         }
 
 
-def _digits(bits: int | None, size: int, condition: float) -> float:
+def _digits(bits: int | None, size: int, condition: Number) -> float:
     """What (n + d)·κ roundings leave of 53 bits; all digits of a format."""
     if bits is not None:
         return bits * math.log10(2)
