@@ -112,9 +112,9 @@ def theory(*, data: DataOptions) -> None:
 
 
 FULL = (
-    "The paper's sizes, where they take longer. On one core, in minutes: fig04, fig09, fig21 … fig26 6 each, "
-    "fig16 and fig20 10, fig18 20, fig12 and fig17 25, fig05 40, fig19 60, fig13 150. Ctrl-C keeps the long "
-    "runs of a figure for the next call."
+    "The paper's sizes, where they take longer. On one core, in minutes: fig04, fig09, and fig21 … fig26 "
+    "together, 6 each, fig16 and fig20 10, fig18 20, fig12 and fig17 25, fig05 40, fig19 60, fig13 150. "
+    "Ctrl-C keeps the long runs of a figure for the next call."
 )
 
 

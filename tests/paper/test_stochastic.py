@@ -7,7 +7,9 @@ import csv
 import numpy as np
 import pytest
 
-from mpsharp.paper import batch_size, fig09, imbalance_terms, registry, stochastic
+import mpsharp
+from mpsharp import plotting
+from mpsharp.paper import batch_size, fig09, imbalance_terms, kept, registry, stochastic
 
 TOY = stochastic.Settings(20, (2, 20), (0.1, 0.8), 1.0, 2, records=8)
 
@@ -40,6 +42,37 @@ def test_files_and_columns(toy, tmp_path, name):
         assert all(float(row["imbalance_growth"]) > 0 for row in rows)
     if name == "fig22":
         assert all(0 < float(row["share_v2a_batch_above_b_batch"]) <= 1 for row in rows)
+
+
+def test_figures_21_to_26_make_their_runs_once_for_each_folder_seed_and_code(toy, tmp_path, monkeypatch):
+    made = []
+
+    def run(problem, **options):
+        made.append(options)
+        return mpsharp.run(problem, **options)
+
+    monkeypatch.setattr(kept, "run", run)
+    monkeypatch.setattr(plotting, "save_figure", lambda figure, path: path.touch())
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    for name, folder, seed, total in [
+        ("fig21", together, 0, 8),
+        ("fig23", together, 0, 8),
+        ("fig23", alone, 0, 16),
+        ("fig26", together, 1, 20),  # its first subset is the second one of seed 0
+        ("fig24", together, 0, 20),
+    ]:
+        registry.EXHIBITS[name].produce(folder, seed=seed, progress=False)
+        assert len(made) == total, (name, folder)
+    for table in ("fig23_curves.csv", "fig23_summary.csv"):
+        assert (together / table).read_bytes() == (alone / table).read_bytes()
+    shared = together / kept.SHARED / imbalance_terms.GROUP
+    assert len(list(shared.glob("*/*"))) == 12
+    monkeypatch.setattr(kept, "code_sha256", lambda: "another")
+    registry.EXHIBITS["fig25"].produce(together, progress=False)
+    assert len(made) == 28
+    assert len(list(shared.glob("*/*"))) == 8
+    kept.forget_all(together, "fig22", registry.EXHIBITS["fig22"].group)
+    assert not shared.exists()
 
 
 def test_along_gd_every_step_changes_the_imbalance_as_the_theorem_says(cats_and_dogs):

@@ -83,7 +83,7 @@ def make_all(
     out : folder to write to.
     full, seed : as for `mpsharp.paper.exhibit.Exhibit.produce`.
     jobs : processes at a time; the number of cores by default.
-    force : make also what was made before, and keep nothing of what an interrupted call left.
+    force : make also what was made before, and find nothing again of what earlier calls left.
     report : called with each line of text for the user.
     registry : where the exhibits are, as ``module:attribute``.
 
@@ -112,7 +112,7 @@ def make_all(
     outcomes: dict[str, Outcome] = {}
     if force:
         for name in wanted:
-            forget_all(folder, name)
+            forget_all(folder, name, exhibits[name].group)
     for name in wanted:
         manifest = None if force else finished(folder, name, origin(exhibits[name].data, full, seed))
         if manifest is not None:

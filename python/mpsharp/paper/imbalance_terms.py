@@ -12,7 +12,7 @@ import numpy as np
 
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_figure
-from mpsharp.paper.kept import kept
+from mpsharp.paper.kept import shared
 from mpsharp.paper.stochastic import (
     CHOICES,
     Float64Array,
@@ -27,6 +27,9 @@ from mpsharp.paper.stochastic import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+GROUP = "imbalance_terms"
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ FIGURES = (
 
 
 def exhibits() -> list[Exhibit]:
-    """Return the six figures; each makes the runs anew, in well under a minute."""
+    """Return the six figures, which draw the same runs."""
     return [
         Exhibit(
             name=term.name,
@@ -106,6 +109,7 @@ def exhibits() -> list[Exhibit]:
             data="cifar10-cat-dog",
             minutes=0.2,
             make=partial(_make, term),
+            group=GROUP,
         )
         for term in FIGURES
     ]
@@ -128,7 +132,7 @@ def _make(
         seed=seed,
         progress=progress,
         report=lambda text: report(f"{term.name} {text}"),
-        make_run=kept(folder, term.name),
+        make_run=shared(folder, GROUP),
     )
     rows = [line.row() | shares(line) for line in made]
     for name in ("share_v2a_above_b", "share_v2a_batch_above_b_batch"):
