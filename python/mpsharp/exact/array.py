@@ -1,11 +1,10 @@
-"""Arrays of binary floating-point numbers that cross every boundary without losing a bit."""
+"""The array type: its layout, how it is made, and what it turns into."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Rational
-from typing import Any, TypeAlias
+from typing import Any
 
 import gmpy2
 import numpy as np
@@ -13,10 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mpsharp import _limbs, _scalar
 from mpsharp._scalar import INFINITE, MAX_EXPONENT, NAN, REGULAR, ZERO
-from mpsharp.errors import ConfigurationError, NonFiniteError, ShapeError
+from mpsharp.errors import ConfigurationError, ShapeError
+from mpsharp.exact.entries import as_array
 from mpsharp.formats import check_bits
-
-ObjectArray: TypeAlias = NDArray[np.object_]
 
 _FIELDS = {"sign": np.int8, "kind": np.int8, "exponent": np.int64, "limbs": np.uint64}
 
@@ -162,7 +160,7 @@ class ExactArray:
         if isinstance(values, ExactArray):
             return values.round_to(bits)
         bits = check_bits(bits)
-        array = _as_array(values)
+        array = as_array(values)
         if array.dtype.kind in "iuf" and array.dtype.itemsize <= 8:
             return cls.from_float64(array, bits)
         count, size = _limbs.limb_count(bits), array.size
@@ -348,178 +346,3 @@ class ExactArray:
         """Plain arrays "`prefix`.bits", "`prefix`.sign", … for an ``.npz`` file; see `from_arrays`."""
         parts = {f"{prefix}.{name}": np.asarray(getattr(self, name)) for name in _FIELDS}
         return {f"{prefix}.bits": np.asarray(self.bits, dtype=np.int64), **parts}
-
-
-def exact_decimal(x: object) -> str:
-    """Exact value of a number with a finite decimal expansion, as text that ``float`` and `from_any` take.
-
-    Parameters
-    ----------
-    x : float, int, Fraction, gmpy2 or mpmath number; text is returned unchanged.
-
-    Raises
-    ------
-    NonFiniteError
-        NaN or infinity.
-    ConfigurationError
-        A ratio without a finite decimal expansion (1/3), or a binary exponent beyond ±1,000,000.
-    """
-    if isinstance(x, str):
-        return x
-    number = _scalar.decompose(x)
-    if not _scalar.is_finite(number):
-        raise NonFiniteError(f"number: expected a finite one, got {x!r}")
-    if abs(number.exponent) > _scalar.MAX_DECIMAL_EXPONENT:
-        raise ConfigurationError(f"number: expected a binary exponent within ±1000000, got {number.exponent}")
-    value = _scalar.to_fraction(number)
-    places = _finite_places(value.denominator)
-    if places is None:
-        raise ConfigurationError(f"number: expected a finite decimal expansion, got {value}")
-    digits = int(value * 10**places)
-    if not places:
-        # Trailing zeros go to the exponent: 2**4000 stays readable, 1000 stays "1000".
-        return _int_text(digits) if abs(digits) < 10**20 else _shortened(digits)
-    return f"{_int_text(digits)}e-{places}" if places > 100 else _plain(digits, places)
-
-
-def exact_text(x: object) -> str:
-    """Exact value of any finite number as text that `ExactArray.from_any` takes: a decimal, or a ratio.
-
-    Parameters
-    ----------
-    x : as for `exact_decimal`; a number without a finite decimal expansion becomes "numerator/denominator".
-
-    Raises
-    ------
-    NonFiniteError
-        NaN or infinity.
-    ConfigurationError
-        A binary exponent beyond ±1,000,000.
-    """
-    if isinstance(x, (Rational, gmpy2.mpq)) and _finite_places(int(x.denominator)) is None:
-        return f"{_int_text(int(x.numerator))}/{_int_text(int(x.denominator))}"
-    return exact_decimal(x)
-
-
-def as_exact_input(values: object, name: str) -> NDArray[Any]:
-    """Turn a caller's array into one that represents the same numbers exactly.
-
-    Parameters
-    ----------
-    values : whatever `ExactArray.from_any` takes.
-    name : the argument's name, for messages.
-
-    Returns
-    -------
-    A new read-only array: float64 if the input is floating-point or integer data that float64 holds
-    exactly, else objects, gmpy2.mpfr (from mpfr) or gmpy2.mpq (from everything else).
-
-    Raises
-    ------
-    NonFiniteError
-        NaN or infinity, with the first index.
-    ConfigurationError
-        An entry that is no real number.
-    ShapeError
-        Nested lists of unequal lengths.
-    """
-    try:
-        array = values.to_gmpy2() if isinstance(values, ExactArray) else values
-        array = _as_array(array)
-        if array.dtype.kind in "iuf":
-            exact = _as_doubles(array)
-            if exact is not None:
-                _check_finite(np.isfinite(exact), array, name)
-                exact.flags.writeable = False
-                return exact
-        out = np.empty(array.shape, dtype=object)
-        for index in np.ndindex(array.shape):
-            out[index] = _exact_object(array[index], name, index)
-    except (ConfigurationError, ShapeError) as error:
-        raise type(error)(f"{name}: {error}") from None
-    out.flags.writeable = False
-    return out
-
-
-def _exact_object(entry: Any, name: str, index: tuple[int, ...]) -> Any:
-    number = _scalar.decompose(entry)
-    if not _scalar.is_finite(number):
-        raise NonFiniteError(f"{name}: expected finite numbers, got {entry!s} at index {list(index)}")
-    if isinstance(entry, gmpy2.mpfr):
-        return entry
-    if (
-        abs(number.exponent) > _scalar.MAX_DECIMAL_EXPONENT
-    ):  # an mpmath number; as a ratio it would fill memory
-        with _scalar.wide_context(max(2, number.magnitude.bit_length())):
-            bits = max(2, number.magnitude.bit_length())
-            return gmpy2.set_exp(
-                gmpy2.mpfr(number.sign * number.magnitude, bits),
-                number.exponent + number.magnitude.bit_length(),
-            )
-    return gmpy2.mpq(_scalar.to_fraction(number))
-
-
-def _as_doubles(array: NDArray[Any]) -> NDArray[np.float64] | None:
-    """Float64 copy if it is exact, else None."""
-    with np.errstate(over="ignore"):
-        doubles = np.array(array, dtype=np.float64)
-    if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
-        return doubles
-    if array.dtype.kind == "f":
-        same = (doubles == array) | np.isnan(array)
-        return doubles if same.all() else None
-    within = (array <= 2**53) & (array >= -(2**53)) if array.dtype.kind == "i" else array <= 2**53
-    return doubles if within.all() else None
-
-
-def _check_finite(finite: NDArray[np.bool_], array: NDArray[Any], name: str) -> None:
-    if not finite.all():
-        index = [int(k) for k in np.argwhere(~finite)[0]]
-        raise NonFiniteError(f"{name}: expected finite numbers, got {array[tuple(index)]!s} at index {index}")
-
-
-def _as_array(values: object) -> NDArray[Any]:
-    """NumPy array of `values` without ever turning exact numbers into floats."""
-    if isinstance(values, np.ndarray):
-        if values.dtype.kind in "iufOU":
-            return values
-        raise ConfigurationError(f"expected an array of real numbers, got dtype {values.dtype}")
-    if hasattr(values, "__array__") and not isinstance(values, (np.generic, ExactArray)):
-        return _as_array(np.asarray(values))
-    try:
-        array = np.array(values, dtype=object)
-    except ValueError as error:
-        raise ShapeError("expected nested lists of equal lengths") from error
-    kinds = {type(entry) for entry in array.flat}
-    if any(kind in (list, tuple) for kind in kinds):
-        raise ShapeError("expected nested lists of equal lengths")
-    if kinds and kinds <= {float, np.float64, np.float32, np.float16}:
-        return array.astype(np.float64)
-    return array
-
-
-def _finite_places(denominator: int) -> int | None:
-    """Decimal places of a fraction in lowest terms with this denominator; None if they never end."""
-    twos, odd = _valuation(denominator, 2)
-    fives, rest = _valuation(odd, 5)
-    return max(twos, fives) if rest == 1 else None
-
-
-def _valuation(n: int, prime: int) -> tuple[int, int]:
-    """Return (k, m) with n = prime**k · m and m not a multiple of `prime`."""
-    value, k = gmpy2.remove(gmpy2.mpz(n), prime)
-    return int(k), int(value)
-
-
-def _int_text(n: int) -> str:
-    return gmpy2.mpz(n).digits()  # type: ignore[no-any-return]  # unlike str(), of any length
-
-
-def _shortened(digits: int) -> str:
-    zeros, rest = _valuation(digits, 10) if digits else (0, 0)
-    return f"{_int_text(rest)}e{zeros}" if zeros else _int_text(rest)
-
-
-def _plain(digits: int, places: int) -> str:
-    text = _int_text(abs(digits)).rjust(places + 1, "0")
-    return f"{'-' if digits < 0 else ''}{text[:-places]}.{text[-places:]}"

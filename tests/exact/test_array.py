@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mpsharp.errors import ConfigurationError, NonFiniteError, PrecisionError, ShapeError
-from mpsharp.exact import ExactArray, as_exact_input, exact_decimal, exact_text
+from mpsharp.errors import ConfigurationError, PrecisionError, ShapeError
+from mpsharp.exact import ExactArray, as_exact_input
 
 precisions = st.integers(2, 4096) | st.sampled_from([2, 24, 53, 63, 64, 65, 113, 127, 128, 129, 256])
 doubles = st.floats(allow_nan=False, allow_infinity=False)
@@ -309,97 +309,6 @@ def test_from_any_special_values():
     forms.append([gmpy2.mpfr("nan"), Decimal("inf"), gmpy2.mpfr("-inf"), np.float32("-0.0")])
     for form in forms:
         assert ExactArray.from_any(form, 53).identical(ExactArray.from_float64(forms[0], 53))
-
-
-@given(doubles)
-def test_exact_decimal_of_doubles(value):
-    text = exact_decimal(value)
-    assert float(text) == value
-    assert Fraction(text) == Fraction(value)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1000, "1000"),
-        (Fraction(-1, 8), "-0.125"),
-        ("0.10", "0.10"),
-        (0.1, "0.1000000000000000055511151231257827021181583404541015625"),
-        (0, "0"),
-    ],
-)
-def test_exact_decimal_text(value, text):
-    assert exact_decimal(value) == text
-
-
-def test_exact_decimal_of_many_digits():
-    value = gmpy2.mpfr("0.1", 40000)
-    assert gmpy2.mpfr(exact_decimal(value), 40000) == value
-
-
-def test_exact_decimal_refuses():
-    with pytest.raises(ConfigurationError, match="finite decimal"):
-        exact_decimal(Fraction(1, 3))
-    with pytest.raises(NonFiniteError):
-        exact_decimal(np.nan)
-    with pytest.raises(ConfigurationError, match="exponent"):
-        exact_decimal(gmpy2.mpfr(gmpy2.mpz(1) << 2_000_000))
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        [1.0, 2.0],
-        np.array([1, 2]),
-        np.array([1, 2], np.float32),
-        np.array([1, 2], np.uint8),
-        (np.float16(1), 2.0),
-    ],
-)
-def test_as_exact_input_keeps_what_float64_holds(data):
-    out = as_exact_input(data, "y")
-    assert out.dtype == np.float64
-    assert out.tolist() == [1.0, 2.0]
-    assert not out.flags.writeable
-
-
-def test_as_exact_input_copies():
-    data = np.ones(2)
-    out = as_exact_input(data, "y")
-    data[0] = 7.0
-    assert out.tolist() == [1.0, 1.0]
-
-
-def test_as_exact_input_is_exact():
-    out = as_exact_input(["0.1", Fraction(1, 3), gmpy2.mpfr("0.1", 300), 0.1, 2**70, mpmath.mpf(1) / 3], "y")
-    with mpmath.workprec(53):
-        third = Fraction(float(mpmath.mpf(1) / 3))
-    assert out.tolist()[:2] == [gmpy2.mpq(1, 10), gmpy2.mpq(1, 3)]
-    assert out[2].precision == 300
-    assert out.tolist()[3:] == [gmpy2.mpq(0.1), gmpy2.mpq(2**70), gmpy2.mpq(third)]
-    large = as_exact_input(np.array([2**53 + 1]), "y")
-    assert large.tolist() == [gmpy2.mpq(2**53 + 1)]
-    huge = as_exact_input([mpmath.ldexp(mpmath.mpf(3), 2**35)], "y")
-    assert ExactArray.from_any(huge, 53).log2_abs() == [2**35 + np.log2(3)]
-
-
-def test_as_exact_input_of_exact_arrays():
-    x = ExactArray.from_any(["0.1", -3], 200)
-    assert ExactArray.from_any(as_exact_input(x, "u"), 200).identical(x)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, "nan", gmpy2.mpfr("inf")])
-def test_as_exact_input_names_the_first_bad_index(bad):
-    with pytest.raises(NonFiniteError, match=r"X: expected finite numbers, got .* at index \[1, 0\]"):
-        as_exact_input([[1.0, 2.0], [bad, bad]], "X")
-
-
-@pytest.mark.parametrize(
-    "value", [Fraction(1, 3), gmpy2.mpq(-22, 7), Fraction(1, 8), 0.1, "1/3", gmpy2.mpfr("0.1", 90)]
-)
-def test_exact_text_is_read_back_exactly(value):
-    text = exact_text(value)
-    assert ExactArray.from_any(text, 500).identical(ExactArray.from_any(value, 500))
 
 
 def test_bool_is_no_number():
