@@ -11,6 +11,7 @@ from mpsharp.theory.difficulty import dataset_difficulty, difficulty_digits
 from mpsharp.theory.dynamics import ReducedDynamics, reduced_dynamics
 from mpsharp.theory.expectations import converged_sharpness_bounds, initial_sharpness_bounds
 from mpsharp.theory.imbalance import imbalance_threshold, is_balanced, layer_imbalance
+from mpsharp.theory.law import PrecisionLaw
 from mpsharp.theory.lemmas import border_norm, imbalance_root, sharpness_bounds
 from mpsharp.theory.minimizer import minimizer
 from mpsharp.theory.noise import TopLosses, top_losses
@@ -21,7 +22,6 @@ from mpsharp.theory.one_step import (
     sgd_imbalance_change,
 )
 from mpsharp.theory.precision import (
-    PrecisionLaw,
     blowup_bits,
     catapult_step,
     growth_bits,
