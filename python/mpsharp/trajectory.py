@@ -10,14 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import gmpy2
 import numpy as np
 import numpy.typing as npt
 
 from mpsharp.errors import ConfigurationError, ShapeError, check_name
 from mpsharp.exact import ExactArray
 from mpsharp.formats import Format
-from mpsharp.observables import DEFAULT_OBSERVABLES, RECORDS
+from mpsharp.observables import DEFAULT_OBSERVABLES
+from mpsharp.outcome import catapult, first_unstable, largest_change, rounded_step_size, summary
 
 if TYPE_CHECKING:
     import xarray
@@ -172,14 +172,7 @@ class Trajectory:
         UnknownNameError : the imbalance was not recorded.
         """
         check_name(NEEDED, "imbalance", self.records)
-        values = self.records["imbalance"].to_gmpy2()
-        wide = gmpy2.context(
-            precision=2 * self.records["imbalance"].bits, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max()
-        )
-        changes = [
-            [abs(float(wide.sub(a, b))) for a, b in zip(row, values[0], strict=True)] for row in values
-        ]
-        return _frozen(np.array(changes).max(axis=1))
+        return _frozen(largest_change(self.records["imbalance"]))
 
     @cached_property
     def flow_time(self) -> npt.NDArray[np.float64]:
@@ -223,12 +216,7 @@ class Trajectory:
 
     @cached_property
     def _exact_step_size(self) -> Fraction | None:
-        optimizer = self.config["optimizer"]
-        if optimizer["name"] == "GradientFlow":
-            return None
-        asked = optimizer["step_size"]
-        rounded = ExactArray.from_any([asked], self.format.bits).to_gmpy2()[0]
-        return Fraction(*map(int, rounded.as_integer_ratio()))
+        return rounded_step_size(self.config["optimizer"], self.format.bits)
 
     @property
     def step_size(self) -> float:
@@ -247,8 +235,7 @@ class Trajectory:
     def _first_unstable_record(self) -> int | None:
         if self._exact_step_size is None:
             return None
-        limit = gmpy2.mpq(2 / self._exact_step_size)
-        return next((i for i, value in enumerate(self.exact("sharpness")) if value > limit), None)
+        return first_unstable(self.exact("sharpness"), self._exact_step_size)
 
     @property
     def first_unstable_step(self) -> int | None:
@@ -269,18 +256,7 @@ class Trajectory:
         None without one, and where the sharpness was not recorded, so that nothing can be seen.
         """
         first = self._first_unstable_record if "sharpness" in self else None
-        if first is None:
-            return None
-        wide = gmpy2.context(  # 4 bits more hold ten times a number
-            precision=self.format.bits + 4, emin=gmpy2.get_emin_min(), emax=gmpy2.get_emax_max()
-        )
-        smallest, limit = gmpy2.inf(), gmpy2.inf()
-        for record, value in enumerate(self.exact("loss")):
-            if value < smallest:
-                smallest, limit = value, wide.mul(value, 10)
-            elif record > first and value > limit:
-                return record
-        return None
+        return None if first is None else catapult(self.exact("loss"), first, self.format.bits)
 
     @property
     def catapult_step(self) -> int | None:
@@ -311,27 +287,7 @@ class Trajectory:
             "observables", the names of what was recorded; "status", "status_step", "seconds". What rests on
             the sharpness is None where that was not recorded.
         """
-        seen = "sharpness" in self
-        ratio = self.sharpness / self.stability_limit if seen and self._exact_step_size else np.empty(0)
-        finite = ratio[np.isfinite(ratio)]
-        record = self.catapult_record
-        return {
-            "format": self.format.name,
-            "bits": self.format.bits,
-            "precision": None if self.precision_choice is None else str(self.precision_choice),
-            "arithmetic": self.config["arithmetic"],
-            "records": len(self.step),
-            "last_step": int(self.step[-1]),
-            "first_unstable_step": self.first_unstable_step if seen else None,
-            "catapult_step": self.catapult_step if seen else None,
-            "catapult_ratio": None if record is None else float(ratio[record]),
-            "peak_ratio": float(finite.max()) if finite.size else None,
-            "last_log2_loss": float(self.log2_loss[-1]),
-            "observables": list(self.records),
-            "status": self.status,
-            "status_step": self.status_step,
-            "seconds": self.seconds,
-        }
+        return summary(self)
 
     @property
     def precision_choice(self) -> PrecisionChoice | None:
@@ -370,24 +326,9 @@ class Trajectory:
         ConfigurationError
             A step is missing in the records, or the optimizer is not gradient descent.
         """
-        from mpsharp.theory import PrecisionLaw, top_losses
+        from mpsharp.prediction import precision_law
 
-        if self.config["optimizer"]["name"] != "GD":
-            raise ConfigurationError(f"precision_law: expected a run of GD, got {self.config['optimizer']}")
-        if self.step[0] != 0 or np.any(np.diff(self.step) != 1):
-            raise ConfigurationError("precision_law: expected a record of every step (record_every=1)")
-        problem = self.problem
-        sizes = top_losses(
-            problem.X, problem.y, problem.u, problem.v, self.step_size, coordinates=self.config["coordinates"]
-        )
-        return PrecisionLaw(
-            sharpness=self.sharpness,
-            step_size=self.step_size,
-            loss=self.records["loss"],
-            start_loss=sizes.start,
-            noise_loss=sizes.noise,
-            depth=len(problem.v) + 1,
-        )
+        return precision_law(self)
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw loss and sharpness against the step; see `mpsharp.plotting.plot_trajectory`."""
@@ -444,15 +385,9 @@ class Trajectory:
         NonFiniteError
             The parameters after the last step are not finite.
         """
-        from mpsharp.certificate import sharpness_interval
-        from mpsharp.problems import Problem
+        from mpsharp.certificate.end import interval_at_end
 
-        own = self.format.bits
-        data: dict[str, Any] = {
-            name: values if values.dtype == np.float64 and own >= 53 else ExactArray.from_any(values, own)
-            for name, values in (("X", self.problem.X), ("y", self.problem.y))
-        }
-        return sharpness_interval(Problem(**data | {"u": self.u, "v": self.v}), own if bits is None else bits)
+        return interval_at_end(self, bits)
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the records as an `xarray.Dataset` along ``step``, float64, with units.
@@ -462,31 +397,9 @@ class Trajectory:
         ImportError
             xarray is not installed.
         """
-        import json
+        from mpsharp.labelled import to_xarray
 
-        import xarray as xr
-
-        variables: dict[str, Any] = {}
-        coordinates: dict[str, Any] = {"step": self.step}
-        for name in self.records:
-            values, about = self[name], RECORDS.get(name)
-            axis = "" if about is None or about.axis is None else about.axis
-            if values.ndim == 2:
-                axis = axis or f"{name}_index"
-                labels = about.labels(values.shape[1]) if about and about.entries else None
-                coordinates[axis] = labels or np.arange(1, values.shape[1] + 1)
-            dimensions = ("step", axis) if values.ndim == 2 else ("step",)
-            variables[name] = (dimensions, values, {"units": about.unit if about else ""})
-            if name == "loss":
-                variables["log2_loss"] = ("step", self.log2_loss, {"units": "1"})
-        dataset = xr.Dataset(variables, coords=coordinates)
-        summary = {name: value for name, value in self.summary().items() if value is not None}
-        dataset.attrs = {
-            **summary,
-            "stability_limit": self.stability_limit,
-            "config": json.dumps(self.config),
-        }
-        return dataset
+        return to_xarray(self)
 
     def __repr__(self) -> str:
         return (
