@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpsharp import datasets, initialization, problems
-from mpsharp.optimizers import GradientFlow
+from mpsharp.paper.flow_runs import flow_run
 from mpsharp.paper.kept import MakeRun
 from mpsharp.paper.sources import possible
 from mpsharp.paper.starts import arrow_sharpness
@@ -197,7 +197,7 @@ def lines(
     starts : how many others the runs are compared with.
     steps : at most, of a run.
     seed, progress, report : as for `mpsharp.paper.exhibit.Make`.
-    make_run : makes a run, or finds it made (`mpsharp.paper.kept.keeping`).
+    make_run : makes a run, or finds it made (`mpsharp.paper.kept.kept`).
 
     Raises
     ------
@@ -217,17 +217,7 @@ def lines(
             if subset is None:
                 subset = _subset(problem, alpha, beta, starts, np.random.default_rng([seed, n, 1]))
             imbalance = float(layer_imbalance(problem.X, problem.u, problem.v)[0])
-            result = make_run(
-                problem,
-                format="float64",
-                arithmetic="numpy",
-                optimizer=GradientFlow(),
-                coordinates="spectral",
-                steps=steps,
-                record_every=max(10, n // 10),
-                stop_loss=STOP_LOSS,
-                progress=progress,
-            )
+            result = flow_run(make_run, problem, steps=steps, stop_loss=STOP_LOSS, progress=progress)
             limit = float(minimizer_sharpness(problem.X, problem.y, 2, [imbalance]))
             made.append(Line(subset, k, imbalance, limit, result))
             report(

@@ -13,9 +13,9 @@ import numpy as np
 
 from mpsharp import datasets, plotting
 from mpsharp.formats import FormatLike
-from mpsharp.optimizers import GradientFlow
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_figure
+from mpsharp.paper.flow_runs import flow_points, flow_run
 from mpsharp.paper.kept import MakeRun, kept
 from mpsharp.paper.printed import SIZES
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN, drawn, possible
@@ -204,9 +204,9 @@ def lines(
     depths, depth_samples : of the others.
     subsets : how many random subsets of each size; subset k is drawn with seed + k.
     format, stop_loss, steps : of the runs.
-    record_every : of the runs; by default a tenth of the number of samples, as larger ones take more steps.
+    record_every : of the runs, as for `flow_run`.
     progress, report : as for `mpsharp.paper.exhibit.Make`.
-    make_run : makes a run, or finds it made (`mpsharp.paper.kept.keeping`).
+    make_run : makes a run, or finds it made (`mpsharp.paper.kept.kept`).
 
     Raises
     ------
@@ -224,15 +224,13 @@ def lines(
                 made.append(dataclasses.replace(twin, panel=panel))
                 continue
             problem = balanced(drawn(data, n, seed + subset, depth))
-            result = make_run(
+            result = flow_run(
+                make_run,
                 problem,
-                format=format,
-                arithmetic="numpy" if format == "float64" else "exact",
-                optimizer=GradientFlow(),
-                coordinates="spectral",
                 steps=steps,
-                record_every=record_every or max(10, n // 10),
                 stop_loss=stop_loss,
+                format=format,
+                record_every=record_every,
                 progress=progress,
             )
             made.append(
@@ -260,14 +258,10 @@ def points(made: Sequence[Line]) -> list[dict[str, Any]]:
             "n_samples": line.n_samples,
             "depth": line.depth,
             "subset": line.subset,
-            "step": int(step),
-            "flow_time": float(time),
-            "sharpness": float(sharpness),
         }
+        | point
         for line in made
-        for step, time, sharpness in zip(
-            line.result.step, line.result.flow_time, line.result.sharpness, strict=True
-        )
+        for point in flow_points(line.result)
     ]
 
 

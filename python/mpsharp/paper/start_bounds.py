@@ -12,6 +12,7 @@ import numpy as np
 from mpsharp import plotting
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_figure
+from mpsharp.paper.flow_runs import flow_points
 from mpsharp.paper.flow_starts import STOP_LOSS, Expected, Line, Subset, lines
 from mpsharp.paper.kept import kept
 from mpsharp.paper.printed import PRINTED, SIZES
@@ -120,14 +121,10 @@ def points(made: Sequence[Line]) -> list[dict[str, Any]]:
         {
             "n_samples": line.subset.n_samples,
             "weight_seed": line.weight_seed,
-            "step": int(step),
-            "flow_time": float(time),
-            "sharpness": float(sharpness),
         }
+        | point
         for line in made
-        for step, time, sharpness in zip(
-            line.result.step, line.result.flow_time, line.result.sharpness, strict=True
-        )
+        for point in flow_points(line.result)
     ]
 
 

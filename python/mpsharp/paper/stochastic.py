@@ -139,7 +139,7 @@ def lines(
     seed : subset k is drawn with seed + k, and so are its start and batches.
     format : of the runs; float64 in NumPy's own sums by default.
     progress, report : as for `mpsharp.paper.exhibit.Make`.
-    make_run : makes a run, or finds it made (`mpsharp.paper.kept.keeping`).
+    make_run : makes a run, or finds it made (`mpsharp.paper.kept.kept`).
 
     Raises
     ------
