@@ -145,8 +145,8 @@ class Trajectory:
     def sharpness(self) -> npt.NDArray[np.float64]:
         """Largest eigenvalue S of the Hessian, shape (records,), unit 1/step_size.
 
-        At a number of bits, right to about 2⁻ᵇⁱᵗˢ of itself; in float32 and float64 to as much of ‖H‖, which
-        is far larger than S where a negative eigenvalue is.
+        At a number of bits, right to about 2⁻ᵇⁱᵗˢ of itself; in float32 and float64 to as much of ‖H‖. No
+        eigenvalue is larger than S times their number, since tr H = ‖∂f/∂θ‖²/n is not negative.
         """
         return self["sharpness"]
 

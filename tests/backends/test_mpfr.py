@@ -246,7 +246,7 @@ def scaled(values, exponent):
 
 
 SCALES = [  # n, d, depth, exponents of X, y, u and v
-    (4, 1, 3, (0, 39, -13, 60)),  # a negative eigenvalue dwarfs the largest
+    (4, 1, 3, (0, 39, -13, 60)),
     (8, 3, 5, (0, -100, -30, 28)),
     (2, 6, 4, (5, 0, -59, 58)),
     (8, 4, 2, (58, -1, -45, 40)),  # iterations ended at another eigenvalue
