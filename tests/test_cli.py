@@ -9,12 +9,30 @@ import sys
 import pytest
 
 import mpsharp
+from mpsharp import cli
 
 
 def mpsharp_command(*arguments, cwd):
     return subprocess.run(
         [sys.executable, "-m", "mpsharp", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300
     )
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """The same in this process, which need not start: exit status, what is printed, and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mpsharp", *arguments])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code or 0
+        return status, *capsys.readouterr()
+
+    return call
 
 
 def test_compare_prints_a_table_and_writes_curves(tmp_path):
@@ -45,25 +63,23 @@ def test_run_writes_a_trajectory_that_its_options_explain(tmp_path):
     assert run.config["arithmetic"] == "sequential"
 
 
-def test_run_with_gradient_flow(tmp_path):
-    done = mpsharp_command(
+def test_run_with_gradient_flow(tmp_path, command):
+    status, _, errors = command(
         *("run", "--bits", "float64", "--n", "8", "--optimizer", "flow", "--steps", "4", "--out", "o"),
         *("--tolerance", "1e-6"),
-        cwd=tmp_path,
     )
-    assert done.returncode == 0, done.stderr
+    assert status == 0, errors
     run = mpsharp.load(tmp_path / "o" / "trajectory")
     assert run.config["optimizer"] == {"name": "GradientFlow", "rule": "controlled", "tolerance": 1e-6}
     assert run.stability_limit == float("inf")
 
 
-def test_run_with_sgd(tmp_path):
-    done = mpsharp_command(
+def test_run_with_sgd(tmp_path, command):
+    status, _, errors = command(
         *("run", "--bits", "float64", "--n", "8", "--optimizer", "sgd", "--batch-size", "3", "--steps", "4"),
         *("--sampling", "uniform", "--out", "o"),
-        cwd=tmp_path,
     )
-    assert done.returncode == 0, done.stderr
+    assert status == 0, errors
     run = mpsharp.load(tmp_path / "o" / "trajectory")
     assert run.config["optimizer"] == run.problem.optimizer.config() | {
         "name": "SGD",
@@ -90,18 +106,25 @@ def test_run_with_sgd(tmp_path):
         (["paper", "fig06", "--out", "/proc/nothing"], "OutputError"),
     ],
 )
-def test_mistakes_are_one_line_and_status_2(arguments, text, tmp_path):
-    done = mpsharp_command(*arguments, cwd=tmp_path)
+def test_mistakes_are_one_line_and_status_2(arguments, text, command):
+    status, _, errors = command(*arguments)
+    assert status == 2
+    assert text in errors
+    assert "Traceback" not in errors
+
+
+def test_a_mistake_ends_the_process_with_status_2(tmp_path):
+    done = mpsharp_command("run", "--bits", "1", cwd=tmp_path)
     assert done.returncode == 2
-    assert text in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("mpsharp: PrecisionError: bits")
+    assert done.stderr.count("\n") == 1
 
 
-def test_theory_prints_the_figures_of_the_default_problem(tmp_path):
-    done = mpsharp_command("theory", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    values = dict(line.split()[:2] for line in done.stdout.splitlines())
-    meanings = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+def test_theory_prints_the_figures_of_the_default_problem(command):
+    status, printed, errors = command("theory")
+    assert status == 0, errors
+    values = dict(line.split()[:2] for line in printed.splitlines())
+    meanings = dict(line.split(maxsplit=1) for line in printed.splitlines())
     assert "Definition 5.8" in meanings["predicted_sharpness"]
     assert float(values["step_size_stable"]) < float(
         values["step_size_unstable"]
@@ -110,11 +133,11 @@ def test_theory_prints_the_figures_of_the_default_problem(tmp_path):
     assert float(values["predicted_sharpness"]) == pytest.approx(182.05, abs=0.005)
 
 
-def test_help_and_list(tmp_path):
+def test_help_and_list(tmp_path, command):
     assert "edge of stability" in mpsharp_command("--help", cwd=tmp_path).stdout
-    for command in ("run", "compare", "paper"):
-        assert "--out" in mpsharp_command(command, "--help", cwd=tmp_path).stdout
-    listing = mpsharp_command("paper", "list", cwd=tmp_path).stdout
+    for name in ("run", "compare", "paper"):
+        assert "--out" in command(name, "--help")[1]
+    listing = command("paper", "list")[1]
     assert all(name in listing for name in ("fig06", "fig27", "fig28", "fig29"))
 
 

@@ -197,10 +197,10 @@ def test_core_equals_mirror_bit_for_bit(arithmetic, bits, name, depth):
     assert core.v.identical(mirror.v)
 
 
-@pytest.mark.parametrize("format", [100, "float64"])
-def test_all_coordinates_flow_to_the_same_place(format):
+@pytest.mark.parametrize("options", [{"bits": 100}, {"format": "float64", "arithmetic": "numpy"}])
+def test_all_coordinates_flow_to_the_same_place(options):
     parameter, row_space, spectral = (
-        mpsharp.run(example(), format=format, coordinates=name, stop_loss=1e-12, record_every=10**6)
+        mpsharp.run(example(), **options, coordinates=name, stop_loss=1e-12, record_every=10**6)
         for name in ("parameter", "row_space", "spectral")
     )
     for run in (row_space, spectral):
@@ -296,15 +296,18 @@ def balanced_cats_and_dogs(dataset, depth, seed):
     return Problem(X=X, y=y, u=u, v=v, steps=10**5), X, y
 
 
-def limit_of(problem, optimizer=None):
+IN_NUMPY = {"format": "float64", "arithmetic": "numpy"}
+IN_THE_CORE = {"bits": 53}  # which takes a third of the time
+
+
+def limit_of(problem, optimizer, options):
     return mpsharp.run(
         problem,
-        format="float64",
-        arithmetic="numpy",
         coordinates="spectral",
-        optimizer=optimizer or GradientFlow(),
+        optimizer=optimizer,
         stop_loss=1e-16,
         record_every=10**5,
+        **options,
     )
 
 
@@ -313,11 +316,11 @@ SUBSETS = range(20 if os.environ.get("MPSHARP_TEST_EFFORT") == "thorough" else 1
 
 @pytest.mark.parametrize("seed", SUBSETS)
 @pytest.mark.parametrize(
-    "depth", [2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow), 5]
+    ("depth", "options"), [(2, IN_THE_CORE), (3, IN_NUMPY), (4, IN_THE_CORE), (5, IN_NUMPY), (5, IN_THE_CORE)]
 )
-def test_flow_of_cats_and_dogs_reaches_the_sharpness_of_theorem_4_6(cats_and_dogs, depth, seed):
+def test_flow_of_cats_and_dogs_reaches_the_sharpness_of_theorem_4_6(cats_and_dogs, depth, options, seed):
     problem, X, y = balanced_cats_and_dogs(cats_and_dogs, depth, seed)
-    run = limit_of(problem)
+    run = limit_of(problem, GradientFlow(), options)
     assert run.status == "converged"
     lower, upper = theory.minimizer_sharpness_bounds(X, y, depth)
     assert lower <= run.sharpness[-1] <= upper
@@ -331,7 +334,7 @@ def test_the_paper_rule_is_too_coarse_for_deep_models(cats_and_dogs):
     errors = {}
     for depth in (2, 3, 4, 5):
         problem, X, y = balanced_cats_and_dogs(cats_and_dogs, depth, 0)
-        run = limit_of(problem, GradientFlow(rule="paper"))
+        run = limit_of(problem, GradientFlow(rule="paper"), IN_THE_CORE)
         assert run.status == "converged"
         errors[depth] = run.sharpness[-1] / theory.minimizer_sharpness(X, y, depth) - 1
     assert all(error < 0 for error in errors.values())
