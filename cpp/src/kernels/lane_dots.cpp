@@ -5,6 +5,7 @@
 #include <span>
 
 #include "exact_dot.hpp"
+#include "sequential_sums.hpp"
 
 namespace mpsharp {
 
@@ -162,25 +163,15 @@ void ExactLaneDots::round_to(mpfr_ptr out, const LaneVector& a, const Grid& a_gr
 void SequentialLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
                              const NumberKernels& kernels) {
   const std::size_t n_limbs = b.limbs();
+  const LaneKernels& numbers = kernels.lanes(n_limbs);
   const std::size_t words = lanes * (n_limbs + 1);
-  if (matrix_.size() != b.size() * words) {
-    matrix_ = AlignedWords(b.size() * words);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      std::fill_n(matrix_.data() + j * words + lanes * n_limbs, lanes,
-                  static_cast<std::uint64_t>(SequentialKernel::zero_exponent));
-    }
-  }
-  vector_.reserve(b.size() * (n_limbs + 1));
-  for (std::size_t j = 0; j < b.size(); ++j) {
-    for (std::size_t l = 0; l <= n_limbs; ++l) {
-      matrix_.data()[j * words + lanes * l] = a.number(j)[lanes * l];
-      vector_.data()[j * (n_limbs + 1) + l] = b.number(j)[lanes * l];
-    }
+  products_.reserve(b.groups() * words);
+  for (std::size_t g = 0; g < b.groups(); ++g) {
+    numbers.multiply(products_.data() + g * words, a.group(g), b.group(g), b.unused());
   }
   result_.reserve(words);
-  kernels.sequential(n_limbs, n_limbs)
-      .dot8(result_.data(), matrix_.data(), vector_.data(), b.size(), b.unused(), 1);
-  read_number(out, result_.data(), lanes, n_limbs);
+  sequential_sum(n_limbs)(result_.data(), products_.data(), b.size(), b.unused());
+  read_number(out, result_.data(), 1, n_limbs);
 }
 
 }  // namespace mpsharp

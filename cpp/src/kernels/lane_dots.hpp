@@ -54,8 +54,7 @@ class SequentialLaneDots {
   void run(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const NumberKernels& kernels);
 
  private:
-  AlignedWords matrix_;  ///< a as a column; the other lanes stay zero
-  AlignedWords vector_;  ///< b, limbs and exponent one behind the other
+  AlignedWords products_;  ///< groups of rounded products
   AlignedWords result_;
 };
 
