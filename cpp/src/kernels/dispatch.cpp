@@ -14,6 +14,14 @@ namespace mpsharp {
 
 namespace {
 
+/// Whether `path` may be chosen unasked. An emulation is for tests: it is slow.
+bool may_be_default(KernelPath path) {
+#ifdef MPSHARP_EMULATE_IFMA
+  if (path == KernelPath::ifma) return false;
+#endif
+  return can_run(path);
+}
+
 KernelPath choose_path() {
   const char* wanted = std::getenv("MPSHARP_KERNELS");  // NOLINT(concurrency-mt-unsafe): once
   for (const KernelPath path : all_paths) {
@@ -21,7 +29,7 @@ KernelPath choose_path() {
       return path;
     }
   }
-  return *std::ranges::find_if(all_paths, can_run);
+  return *std::ranges::find_if(all_paths, may_be_default);
 }
 
 }  // namespace

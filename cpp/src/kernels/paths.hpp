@@ -21,12 +21,12 @@ inline constexpr KernelPath all_paths[] = {KernelPath::ifma, KernelPath::avx2, K
                                            KernelPath::reference};
 
 /// True if this processor, its operating system and this build can run `path`. A build with
-/// MPSHARP_EMULATE_IFMA runs ifma anywhere.
+/// MPSHARP_EMULATE_IFMA runs ifma anywhere, by emulation.
 bool can_run(KernelPath path) noexcept;
 
-/// The path of this process: the fastest that can run, or the one that the environment variable
-/// MPSHARP_KERNELS names (reference, portable, avx2, ifma), read once. A name that is unknown or
-/// cannot run here is ignored.
+/// The path of this process: the fastest that can run without emulation, or the one that the
+/// environment variable MPSHARP_KERNELS names (reference, portable, avx2, ifma), read once. A name
+/// that is unknown or cannot run here is ignored.
 KernelPath chosen_path();
 
 /// "reference", "portable", "avx2" or "ifma".
