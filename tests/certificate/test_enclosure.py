@@ -40,8 +40,8 @@ def dense(problem, bits=BITS):
     return ratio, abs(ratio) * size**4 / gmpy2.mpq(2) ** (2 * bits + 64)
 
 
-def check(problem, interval, bits=BITS):
-    value, error = dense(problem, bits)
+def check(problem, interval, bits=BITS, guard=0):
+    value, error = dense(problem, bits + guard)
     assert gmpy2.mpq(interval.lower) - error <= value <= gmpy2.mpq(interval.upper) + error
     assert interval.lower.precision == interval.upper.precision == bits
     if value:
@@ -224,6 +224,18 @@ def test_a_border_far_larger_than_the_hessian_that_it_is_no_part_of():
         u, y = [tiny] * len(X[0]), [1.0] * len(X)
         interval = mpsharp.sharpness_interval(Problem(X=X, y=y, u=u, v=[0.0, 0.0]))
         assert interval.contains(3 * gmpy2.mpq(tiny) / len(X))
+
+
+@pytest.mark.parametrize("exponent", [150, 195, 700])
+@pytest.mark.parametrize("inside", [5, -5])
+def test_labels_far_outside_the_column_space(exponent, inside):
+    # Nearly all of y is orthogonal to X and no part of H. Float64 sees only what rounding leaves of it, from
+    # which iterations reach the wrong one of two eigenvalues; the bound of ‖H‖ is 2^exponent times too large.
+    row = [Fraction(x, 55) for x in (12, 36, -54)]
+    X = [row, [x * Fraction(-4, 3) for x in row]]
+    y = [-4 * 2**exponent + 3 * inside, -3 * 2**exponent - 4 * inside]
+    problem = Problem(X=X, y=y, u=["-4/11", "-244/143", "-349/143"], v=[2, -1])
+    check(problem, mpsharp.sharpness_interval(problem, threads=1), guard=500)
 
 
 def test_a_trajectory_has_its_own():

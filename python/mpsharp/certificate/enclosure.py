@@ -10,7 +10,7 @@ import gmpy2
 
 from mpsharp._scalar import decompose, is_finite, to_fraction, wide_context
 from mpsharp.certificate.candidate import Candidate, Solver
-from mpsharp.certificate.interval import Interval
+from mpsharp.certificate.interval import Interval, IntervalArithmetic
 from mpsharp.certificate.points import Points, rounding_shift
 from mpsharp.certificate.proof import is_above, rayleigh_quotient
 from mpsharp.certificate.state import State
@@ -194,8 +194,9 @@ def _search(state: State, solver: Solver, bits: int) -> Interval:
     """Find a Rayleigh quotient and a proven upper bound close to each other.
 
     The refined eigenpair of float64 is nearly always the top one. Where another eigenvalue lies above it,
-    closer than float64 can tell, the proof fails; then a bound that can be proven is sought upwards in powers
-    of two, and bisection with inverse iterations from above finds the eigenpair.
+    closer than float64 can tell, or all of them far below the bound of ‖H‖, the proof fails; then a bound
+    that can be proven is sought upwards in powers of two, and bisection with inverse iterations from above
+    finds the eigenpair.
     """
     ops = state.arithmetic
     bound = state.norm_bound()
@@ -221,7 +222,7 @@ def _search(state: State, solver: Solver, bits: int) -> Interval:
                 trial = ops.up.add(best, ops.up.div_2exp(best, bits + _MARGIN))
                 if trial < upper and is_above(state, solver, trial):
                     return Interval(best, trial)
-        middle = ops.middle(Interval(best, upper))
+        middle = _between(ops, best, upper)
         if not best < middle < upper:
             break
         if is_above(state, solver, middle):
@@ -230,11 +231,18 @@ def _search(state: State, solver: Solver, bits: int) -> Interval:
             break
         else:
             # Not provable there: go on nearer to the bound.
-            trial = ops.middle(Interval(middle, upper))
+            trial = _between(ops, middle, upper)
             if not is_above(state, solver, trial):
                 continue
             upper = trial
     return Interval(best, upper)
+
+
+def _between(ops: IntervalArithmetic, low: Any, high: Any) -> Any:
+    """Middle of two numbers; of their logarithms where the larger one is far off."""
+    if low > 0 and high > ops.nearest.mul_2exp(low, 2):
+        return ops.nearest.sqrt(ops.nearest.mul(low, high))
+    return ops.middle(Interval(low, high))
 
 
 def _best(state: State, candidate: Candidate, so_far: Any) -> Any:
