@@ -184,10 +184,11 @@ def test_the_page_shows_everything_and_needs_nothing(tmp_path, monkeypatch):
     assert all(f"#{exhibit.name}" in page.references for exhibit in exhibits)
 
 
-# What a script of the user's does; SIGINT as in a terminal: background shells ignore it.
+# What a script of the user's does; signals as in a terminal: background shells ignore SIGINT, nohup SIGHUP.
 SCRIPT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from mpsharp.paper import gallery
 if __name__ == "__main__":
     gallery.make_all(["three", "hangs"], {out!r}, registry={registry!r}, jobs=1)
