@@ -1,7 +1,7 @@
 // A record of gradient descent (sharpness with its residual, and imbalance) beside an exact step:
 // microseconds.
 //
-// Usage: bench_record [--size N D]... [--bits B]... [--guard B] [--seconds S] [--only-record]
+// Usage: bench_record [--size N D]... [--bits B]... [--guard B] [--seconds S]
 // Output: CSV.
 
 #include <algorithm>
@@ -40,7 +40,6 @@ struct Options {
   std::vector<long> bits;
   long guard = 64;
   double seconds = 0.05;
-  bool only_record = false;
 };
 
 void benchmark(std::size_t n, std::size_t d, long bits, const Options& options) {
@@ -77,9 +76,9 @@ void benchmark(std::size_t n, std::size_t d, long bits, const Options& options) 
     static_cast<void>(form.observe(at, y, Bits(bits), poll));
   };
   advance();
-  const double step = options.only_record ? 0 : best_of(advance);
+  const double step = best_of(advance);
   const double record = best_of(observe);
-  const double both = options.only_record ? 0 : best_of([&] {
+  const double both = best_of([&] {
     advance();
     observe();
   });
@@ -103,8 +102,6 @@ int main(int argc, char** argv) {
       options.guard = std::strtol(next(), nullptr, 10);
     } else if (name == "--seconds") {
       options.seconds = std::strtod(next(), nullptr);
-    } else if (name == "--only-record") {
-      options.only_record = true;
     } else {
       std::fprintf(stderr, "unknown option %s\n", argv[i]);
       return 2;

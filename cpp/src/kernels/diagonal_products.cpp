@@ -83,7 +83,7 @@ bool DiagonalProducts::dot(mpfr_ptr out, const LaneVector& a, const LaneVector& 
   if (arithmetic_ == Arithmetic::exact) {
     return exact_dots_.run(out, a, b, *lane_kernels(b.bits()), pool_, poll);
   }
-  sequential_dots_.run(out, a, b, *numbers_);
+  sequential_dots_.run(out, a, b, *lane_kernels(b.bits()));
   return true;
 }
 

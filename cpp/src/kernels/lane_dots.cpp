@@ -161,15 +161,14 @@ void ExactLaneDots::round_to(mpfr_ptr out, const LaneVector& a, const Grid& a_gr
 }
 
 void SequentialLaneDots::run(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
-                             const NumberKernels& kernels) {
+                             const LaneKernels& kernels) {
   const std::size_t n_limbs = b.limbs();
-  const LaneKernels& numbers = kernels.lanes(n_limbs);
   const std::size_t words = lanes * (n_limbs + 1);
   products_.reserve(b.groups() * words);
   for (std::size_t g = 0; g < b.groups(); ++g) {
-    numbers.multiply(products_.data() + g * words, a.group(g), b.group(g), b.unused());
+    kernels.multiply(products_.data() + g * words, a.group(g), b.group(g), b.unused());
   }
-  result_.reserve(words);
+  result_.reserve(n_limbs + 1);
   sequential_sum(n_limbs)(result_.data(), products_.data(), b.size(), b.unused());
   read_number(out, result_.data(), 1, n_limbs);
 }

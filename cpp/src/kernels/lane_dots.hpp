@@ -51,7 +51,7 @@ class ExactLaneDots {
 class SequentialLaneDots {
  public:
   /// out <- acc after acc = +0, acc = RN(acc + RN(a_i b_i)).
-  void run(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const NumberKernels& kernels);
+  void run(mpfr_ptr out, const LaneVector& a, const LaneVector& b, const LaneKernels& kernels);
 
  private:
   AlignedWords products_;  ///< groups of rounded products

@@ -4,6 +4,7 @@
 // not define an inline function that the linker could merge into the rest of the program.
 #include <immintrin.h>
 
+#include "attributes.hpp"
 #include "sequential_kernels.hpp"
 
 /// Multiplication, addition and rounding of eight numbers at once, in the form that
@@ -17,9 +18,6 @@ using Lanes = __mmask8;
 
 constexpr int lanes = static_cast<int>(SequentialKernel::lanes);
 constexpr std::uint64_t mask52 = (std::uint64_t{1} << 52) - 1;
-
-#define MPSHARP_INLINE inline __attribute__((always_inline))
-#define MPSHARP_COLD __attribute__((noinline, cold))
 
 MPSHARP_INLINE Words load(const std::uint64_t* from) { return _mm512_load_si512(from); }
 MPSHARP_INLINE void store(void* to, Words value) { _mm512_store_si512(to, value); }

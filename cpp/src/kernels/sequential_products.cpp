@@ -137,7 +137,7 @@ bool SequentialProducts::apply(LaneVector& out, Vector* /*wide*/, const LaneVect
 bool SequentialProducts::dot(mpfr_ptr out, const LaneVector& a, const LaneVector& b,
                              const Poll& /*poll*/) const {
   const std::lock_guard lock(mutex_);
-  dots_.run(out, a, b, numbers_);
+  dots_.run(out, a, b, *lane_kernels(b.bits()));
   return true;
 }
 

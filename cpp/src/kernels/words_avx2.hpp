@@ -4,11 +4,8 @@
 // files compiled for them. How products are made is said in rns_avx2.cpp.
 #include <immintrin.h>
 
+#include "attributes.hpp"
 #include "sequential_kernels.hpp"
-
-#define MPSHARP_INLINE inline __attribute__((always_inline))
-#define MPSHARP_NOINLINE __attribute__((noinline))
-#define MPSHARP_COLD __attribute__((noinline, cold))
 
 namespace mpsharp {
 
@@ -135,7 +132,6 @@ MPSHARP_INLINE Doubles factor(const std::uint64_t* x) {
 MPSHARP_INLINE Column column(std::size_t lows, std::size_t highs) {
   return all(static_cast<std::int64_t>(0 - lows * low_offset - highs * high_offset));
 }
-MPSHARP_INLINE Column column_of(Words value) { return value; }
 MPSHARP_INLINE Doubles high_with_offset(Doubles a, Doubles b) {
   return _mm256_fmadd_pd(a, b, _mm256_set1_pd(0x1p104));
 }

@@ -4,11 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "attributes.hpp"
 #include "sequential_kernels.hpp"
-
-#define MPSHARP_INLINE inline __attribute__((always_inline))
-#define MPSHARP_NOINLINE __attribute__((noinline))
-#define MPSHARP_COLD __attribute__((noinline, cold))
 
 namespace mpsharp {
 
@@ -82,7 +79,6 @@ MPSHARP_INLINE std::uint64_t factor(const std::uint64_t* x) { return *x & mask52
 
 // A column sums whole products, below 2^104; none of its halves go to the next one.
 MPSHARP_INLINE Column column(std::size_t /*lows*/, std::size_t /*highs*/) { return 0; }
-MPSHARP_INLINE Column column_of(Words value) { return value; }
 MPSHARP_INLINE void accumulate(Column& low, Column& /*high*/, std::uint64_t a, std::uint64_t b) {
   low += static_cast<Column>(a) * b;
 }
