@@ -14,7 +14,7 @@ import mpsharp
 from mpsharp import _core
 from mpsharp.backends.coordinates import transform
 from mpsharp.backends.transfer import to_core
-from mpsharp.errors import DatasetError
+from mpsharp.errors import MissingDatasetError
 from mpsharp.exact import ExactArray
 
 
@@ -62,7 +62,7 @@ def bench_cats_and_dogs(library, rows):
     try:
         problem = mpsharp.problems.from_dataset("cifar10-cat-dog", n=n)
         data = problem.X, np.asarray(problem.y, dtype=np.float64)
-    except DatasetError as error:
+    except MissingDatasetError as error:
         what = "GD step, synthetic in place of cats and dogs"
         print(f"no cats and dogs ({error}): normal numbers of the same shape")
     bench_step(library, [(n, d)], [256], rows, what, data)

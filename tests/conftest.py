@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 import mpsharp._version
 from mpsharp import datasets
 from mpsharp.datasets import svhn
-from mpsharp.errors import DatasetError
+from mpsharp.errors import MissingDatasetError
 
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=_SLOW_IS_FINE)
@@ -34,7 +34,7 @@ def cats_and_dogs() -> datasets.Dataset:
     """The real images; skips, saying so, where they are not."""
     try:
         return datasets.load("cifar10-cat-dog")
-    except DatasetError as error:
+    except MissingDatasetError as error:
         pytest.skip(f"needs real data: {error}")
 
 
@@ -43,7 +43,7 @@ def real_speech() -> datasets.Dataset:
     """The real recordings; skips, saying so, where they are not."""
     try:
         return datasets.load("speech-yes-no")
-    except DatasetError as error:
+    except MissingDatasetError as error:
         pytest.skip(f"needs real data: {error}")
 
 

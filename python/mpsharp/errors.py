@@ -46,6 +46,10 @@ class DatasetError(MpsharpError, OSError):
     """Data that is absent, incomplete or not what its checksum says."""
 
 
+class MissingDatasetError(DatasetError):
+    """Data that is nowhere to be found, as opposed to data that is there and damaged."""
+
+
 class OutputError(MpsharpError, OSError):
     """A file or folder that cannot be written."""
 

@@ -66,10 +66,15 @@ def test_constant_channel():
         data.balanced_subset(2, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("labels", [[1, -1, 1], [1, 1], [0, 1]])
+@pytest.mark.parametrize("labels", [[1, -1, 1], [0, 1]])
 def test_bad_labels(labels):
     with pytest.raises(DatasetError, match="expected as many labels as samples"):
         Dataset("bad", np.zeros((2, 1, 2), dtype=np.uint8), np.array(labels, dtype=np.int8), ("a", "b"))
+
+
+def test_one_class_alone():
+    with pytest.raises(DatasetError, match="bad: expected samples of both classes, got 2 of a and 0 of b"):
+        Dataset("bad", np.zeros((2, 1, 2), dtype=np.uint8), np.ones(2, dtype=np.int8), ("a", "b"))
 
 
 def test_names():

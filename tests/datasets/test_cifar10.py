@@ -14,7 +14,7 @@ import pytest
 
 from mpsharp import datasets
 from mpsharp.datasets import _cache, cifar10
-from mpsharp.errors import DatasetError
+from mpsharp.errors import DatasetError, MissingDatasetError
 
 LABELS = [[3, 5, 0, 3, 9], [5, 5, 1], [3, 2], [7, 5], [3, 8, 5]]
 
@@ -78,6 +78,12 @@ def test_reads_the_unpacked_folder(tmp_path):
     check(datasets.load("cifar10-cat-dog", directory=tmp_path), pixels, labels)
 
 
+def test_the_unpacked_folder_itself_may_be_named(tmp_path):
+    pixels, labels = write_batches(tmp_path / "by another name")
+    check(datasets.load("cifar10-cat-dog", directory=tmp_path / "by another name"), pixels, labels)
+    assert datasets.source("cifar10-cat-dog", directory=tmp_path / "by another name").name == "by another name"
+
+
 def test_reads_the_archive(tmp_path):
     pixels, labels = write_archive(tmp_path / cifar10.ARCHIVE)
     check(datasets.load("cifar10-cat-dog", directory=str(tmp_path)), pixels, labels)
@@ -116,8 +122,10 @@ def test_absent_data_says_where_it_looked(tmp_path):
         *cifar10_names(),
         "MPSHARP_DATA",
         "download=True",
+        cifar10.URL,
     ):
         assert part in message
+    assert isinstance(caught.value, MissingDatasetError)
     with pytest.raises(DatasetError, match=r"data directory: expected a folder, got .*nowhere"):
         datasets.load("cifar10-cat-dog", directory=tmp_path / "nowhere")
 
@@ -155,6 +163,9 @@ def test_damaged_archive(tmp_path):
         {b"data": b"", b"labels": [3]},
         {b"labels": [3]},
         {b"data": bytes(3072), b"labels": [3, 5]},
+        {b"data": np.full((1, 3072), 0.5), b"labels": [3]},
+        {b"data": np.zeros((2, 1536), dtype=np.uint8), b"labels": [3]},
+        {b"data": np.zeros((2, 3072), dtype=np.uint8), b"labels": [3]},
         None,
     ],
 )
@@ -168,8 +179,9 @@ def test_foreign_batches(tmp_path, content):
 def test_missing_batch(tmp_path):
     write_batches(tmp_path / cifar10.FOLDER)
     (tmp_path / cifar10.FOLDER / "data_batch_4").unlink()
-    with pytest.raises(DatasetError, match="data_batch_4"):
+    with pytest.raises(DatasetError, match="data_batch_4") as caught:
         datasets.load("cifar10-cat-dog", directory=tmp_path)
+    assert not isinstance(caught.value, MissingDatasetError)  # there is data, to be mended
 
 
 def test_batches_cannot_run_code(tmp_path):

@@ -34,6 +34,13 @@ def test_against_the_definition():
     np.testing.assert_allclose(got, np.maximum(decibels, -80), rtol=0, atol=20 * 4.4 * 2048 * 2.0**-52)
 
 
+def test_samples_of_16_bits():
+    sounds = np.random.default_rng(0).integers(-(2**15), 2**15, (3, 4096), dtype=np.int16)
+    sounds[1] = 0  # one click of the smallest size: the scale decides what is cut off
+    sounds[1, 2000] = 1
+    np.testing.assert_array_equal(mel.mel_decibels(sounds), mel.mel_decibels(sounds / 2.0**15))
+
+
 @pytest.mark.parametrize("hertz", [200, 440, 1000, 3000, 7000])
 def test_a_tone_is_loudest_in_its_band(hertz):
     time = np.arange(16000) / 16000

@@ -72,6 +72,22 @@ def test_reads_the_unpacked_folder(tmp_path, version):
     check(datasets.load("speech-yes-no", directory=tmp_path), sounds)
 
 
+def test_reads_the_archive_unpacked_without_a_folder(tmp_path):
+    sounds, files = recordings()
+    write_folder(tmp_path, files)
+    check(datasets.load("speech-yes-no", directory=tmp_path), sounds)
+
+
+def test_hidden_files_are_no_recordings(tmp_path):
+    sounds, files = recordings()
+    files["yes/._a_nohash_0.wav"] = b"\0\5\x16\7 as macOS leaves them"
+    write_folder(tmp_path / "a" / "speech_commands_v0.02", files)
+    check(datasets.load("speech-yes-no", directory=tmp_path / "a"), sounds)
+    (tmp_path / "b").mkdir()
+    write_archive(tmp_path / "b" / speech_commands.ARCHIVE, files)
+    check(datasets.load("speech-yes-no", directory=tmp_path / "b"), sounds)
+
+
 def test_reads_the_archive(tmp_path):
     sounds, files = recordings()
     write_archive(tmp_path / speech_commands.ARCHIVE, files)
@@ -116,10 +132,17 @@ def test_truncated_archive(tmp_path, keep):
         datasets.load("speech-yes-no", directory=tmp_path)
 
 
+def test_what_cannot_be_read_is_not_blamed_on_another_recording(tmp_path):
+    write_folder(tmp_path / "speech_commands_v0.02", recordings()[1])
+    (tmp_path / "speech_commands_v0.02" / "no" / "d.wav").mkdir()
+    with pytest.raises(DatasetError, match=r"not the Speech Commands \([^:]*directory: '.*no/d\.wav'\)"):
+        datasets.load("speech-yes-no", directory=tmp_path)
+
+
 def test_one_word_alone(tmp_path):
     files = {name: contents for name, contents in recordings()[1].items() if name.startswith("yes/")}
     write_folder(tmp_path / "speech_commands_v0.02", files)
-    with pytest.raises(DatasetError, match=r"yes/ and in no/, got 2"):
+    with pytest.raises(DatasetError, match=r"yes/ and in no/, got 2 and 0"):
         datasets.load("speech-yes-no", directory=tmp_path)
 
 

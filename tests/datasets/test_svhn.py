@@ -73,6 +73,13 @@ def test_foreign_contents(tmp_path, contents):
         datasets.load("svhn-3-5", directory=tmp_path)
 
 
+def test_a_digit_that_is_missing_is_named(tmp_path):
+    contents = {"X": np.zeros((32, 32, 3, 2), dtype=np.uint8), "y": np.array([[3], [10]])}
+    savemat(tmp_path / svhn.ORIGINAL, contents)
+    with pytest.raises(DatasetError, match=r"samples of both classes, got 1 of 3 and 0 of 5"):
+        datasets.load("svhn-3-5", directory=tmp_path)
+
+
 def test_a_file_of_another_kind(tmp_path):
     (tmp_path / svhn.ORIGINAL).write_bytes(b"MATLAB 7.3 MAT-file" + bytes(200))
     with pytest.raises(DatasetError, match="MATLAB file"):

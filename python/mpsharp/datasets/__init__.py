@@ -9,7 +9,11 @@ from mpsharp.datasets import _cache, cifar10, digits, speech_commands, svhn
 from mpsharp.datasets.base import Dataset
 from mpsharp.errors import check_name
 
-_CANDIDATES = {module.NAME: module.CANDIDATES for module in (cifar10, svhn, speech_commands)}
+_PUBLISHED = {
+    cifar10.NAME: (cifar10.CANDIDATES, cifar10.CONTENTS),
+    svhn.NAME: (svhn.CANDIDATES, ()),
+    speech_commands.NAME: (speech_commands.CANDIDATES, speech_commands.WORDS),
+}
 _LOADERS: dict[str, Callable[[Path | None, bool], Dataset]] = {
     "digits-3-5": digits.load,
     cifar10.NAME: cifar10.load,
@@ -29,7 +33,7 @@ def load(name: str, *, directory: str | Path | None = None, download: bool = Fal
     Parameters
     ----------
     name : "digits-3-5" (embedded in scikit-learn), "cifar10-cat-dog", "svhn-3-5" or "speech-yes-no".
-    directory : where to look first; then the folder that the environment variable MPSHARP_DATA
+    directory : where to look first, or the unpacked archive itself; then the folder that the environment variable MPSHARP_DATA
         names, then the cache of earlier downloads.
     download : fetch the public archive (170 MB for CIFAR-10, 182 MB for SVHN, 2.4 GB for
         Speech Commands) where nothing was found.
@@ -38,8 +42,10 @@ def load(name: str, *, directory: str | Path | None = None, download: bool = Fal
     ------
     UnknownNameError
         No such data set.
+    MissingDatasetError
+        Not found, with every place that was looked at.
     DatasetError
-        Not found, with every place that was looked at; or damaged.
+        Found, and damaged.
     """
     check_name("data set", name, _LOADERS)
     return _LOADERS[name](None if directory is None else Path(directory), download)
@@ -55,7 +61,7 @@ def source(name: str, *, directory: str | Path | None = None) -> Path | None:
     """
     check_name("data set", name, _LOADERS)
     folders = _cache.search_path(None if directory is None else Path(directory))
-    return _cache.find(folders, _CANDIDATES.get(name, ()))
+    return _cache.find(folders, *_PUBLISHED.get(name, ((),)))
 
 
 __all__ = ["Dataset", "load", "names", "source"]

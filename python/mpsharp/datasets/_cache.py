@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpsharp.datasets.base import Dataset
-from mpsharp.errors import DatasetError
+from mpsharp.errors import DatasetError, MissingDatasetError
 
 # What reading a truncated or foreign file can end in.
 DAMAGE: tuple[type[Exception], ...] = (
@@ -50,23 +50,30 @@ def cache_folder() -> Path:
     return Path(base) / "mpsharp"
 
 
-def find(folders: Iterable[Path], candidates: Iterable[str]) -> Path | None:
-    """Return the first of `candidates` (relative paths) that exists in any of `folders`."""
-    options = list(candidates)
+def find(folders: Iterable[Path], candidates: Iterable[str], contents: Iterable[str] = ()) -> Path | None:
+    """Return the first of `candidates` (relative paths) that exists in any of `folders`.
+
+    A folder that has all of `contents`, if there are any, is the unpacked archive itself.
+    """
+    options, inside = list(candidates), list(contents)
     for folder in folders:
         for candidate in options:
             if (folder / candidate).exists():
                 return folder / candidate
+        if inside and all((folder / name).exists() for name in inside):
+            return folder
     return None
 
 
-def not_found(name: str, folders: Iterable[Path], candidates: Iterable[str]) -> DatasetError:
-    """Return the error that says where was looked and what can be done."""
+def not_found(
+    name: str, folders: Iterable[Path], candidates: Iterable[str], url: str
+) -> MissingDatasetError:
+    """Return the error that says where was looked, what can be done, and where the data is published."""
     where = ", ".join(str(folder) for folder in folders)
     what = ", ".join(candidates)
-    return DatasetError(
-        f"{name}: no data. Expected one of {what} in one of {where}. Name a folder with "
-        "directory= (--data-dir), set MPSHARP_DATA, or allow the download with download=True (--download)."
+    return MissingDatasetError(
+        f"{name}: no data. Expected one of {what} in one of {where}. Name a folder with directory= "
+        f"(--data-dir), set MPSHARP_DATA, or allow the download of {url} with download=True (--download)."
     )
 
 

@@ -32,10 +32,17 @@ class Dataset:
     classes: tuple[str, str]
 
     def __post_init__(self) -> None:
-        if len(self.samples) != len(self.labels) or set(np.unique(self.labels)) != {-1, 1}:
+        found = set(np.unique(self.labels).tolist())
+        if len(self.samples) != len(self.labels) or not found <= {-1, 1}:
             raise DatasetError(
                 f"{self.name}: expected as many labels as samples ({len(self.samples)}), each +1 or -1; "
-                f"got {len(self.labels)} labels of values {np.unique(self.labels).tolist()}"
+                f"got {len(self.labels)} labels of values {sorted(found)}"
+            )
+        if len(found) < 2:
+            first, second = (int(np.sum(self.labels == sign)) for sign in (1, -1))
+            raise DatasetError(
+                f"{self.name}: expected samples of both classes, "
+                f"got {first} of {self.classes[0]} and {second} of {self.classes[1]}"
             )
 
     @property

@@ -23,6 +23,7 @@ ARCHIVE = "cifar-10-python.tar.gz"
 SUBSET = "cifar10_cat_dog.npz"
 CANDIDATES = (FOLDER, ARCHIVE, SUBSET)
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
+CONTENTS = BATCHES[:1]
 CAT, DOG = 3, 5
 
 
@@ -60,10 +61,14 @@ def _from_batches(source: Path) -> Dataset:
     try:
         for raw in _raw_batches(source):
             batch = _BatchUnpickler(io.BytesIO(raw), encoding="bytes").load()
-            data = np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
-            target = np.asarray(batch[b"labels"])
+            data, target = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"])
+            if data.shape[1:] != (3072,) or data.dtype != np.uint8 or target.shape != data.shape[:1]:
+                raise ValueError(
+                    f"expected data of shape (n, 3072), uint8, and n labels; "
+                    f"got {data.shape}, {data.dtype}, {target.shape}"
+                )
             chosen = np.isin(target, (CAT, DOG))
-            images.append(data[chosen])
+            images.append(data[chosen].reshape(-1, 3, 32, 32))
             labels.append(np.where(target[chosen] == CAT, 1, -1))
     except _cache.DAMAGE as error:
         raise DatasetError(f"{source}: not the CIFAR-10 python archive ({error})") from error
@@ -77,10 +82,10 @@ def load(directory: Path | None = None, download: bool = False) -> Dataset:
     ``images`` (n, 3, 32, 32) uint8 and ``labels`` ±1), in that order.
     """
     folders = _cache.search_path(directory)
-    source = _cache.find(folders, CANDIDATES)
+    source = _cache.find(folders, CANDIDATES, CONTENTS)
     if source is None:
         if not download:
-            raise _cache.not_found(NAME, folders, CANDIDATES)
+            raise _cache.not_found(NAME, folders, CANDIDATES, URL)
         source = _cache.fetch(URL, MD5, ARCHIVE)
     if source.suffix == ".npz":
         return _cache.read_images(source, NAME, CLASSES)

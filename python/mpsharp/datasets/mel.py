@@ -28,19 +28,22 @@ def mel_decibels(waveforms: npt.ArrayLike) -> Floats:
 
     Parameters
     ----------
-    waveforms : array_like, shape (n_sounds, n_samples), of at least one sample, in [−1, 1].
+    waveforms : array_like, shape (n_sounds, n_samples), of at least one sample
+        Floats in [−1, 1], or int16, of which 32768 stands for 1.
 
     Returns
     -------
     array, shape (n_sounds, 64, 1 + n_samples // 512), from −80 to 0
     """
-    sounds = np.asarray(waveforms, dtype=np.float64)
+    sounds = np.asarray(waveforms)
+    unit = 32768.0 if sounds.dtype == np.int16 else 1.0
     weights = band_weights()
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     frames = 1 + sounds.shape[1] // HOP
     result = np.empty((len(sounds), BANDS, frames))
     for first in range(0, len(sounds), _AT_ONCE):
-        part = np.pad(sounds[first : first + _AT_ONCE], ((0, 0), (WINDOW // 2, WINDOW // 2)))
+        part = sounds[first : first + _AT_ONCE] / unit  # all at once would take gigabytes
+        part = np.pad(part, ((0, 0), (WINDOW // 2, WINDOW // 2)))
         for frame in range(frames):
             spectrum = np.fft.rfft(part[:, frame * HOP : frame * HOP + WINDOW] * window)
             power = spectrum.real**2 + spectrum.imag**2

@@ -44,10 +44,16 @@ def _recordings(source: Path) -> Iterator[tuple[str, bytes]]:
     """Name (``yes/….wav``) and contents of every recording of the two words, in any order."""
     if source.is_dir():
         for word in WORDS:
-            for file in (source / word).glob("*.wav"):
+            for file in (source / word).glob("[!.]*.wav"):
                 yield f"{word}/{file.name}", file.read_bytes()
         return
-    yield from _cache.read_tar(source, lambda name: name.split("/")[0] in WORDS and name.endswith(".wav"))
+    yield from _cache.read_tar(source, _is_recording)
+
+
+def _is_recording(name: str) -> bool:
+    """No hidden file: macOS leaves ``._NAME.wav``, which is no sound, beside ``NAME.wav``."""
+    folder, _, file = name.partition("/")
+    return folder in WORDS and file.endswith(".wav") and not file.startswith(".")
 
 
 def _waveform(contents: bytes) -> Waveforms:
@@ -64,23 +70,27 @@ def _waveform(contents: bytes) -> Waveforms:
 
 def _from_original(source: Path) -> tuple[Waveforms, npt.NDArray[np.int8]]:
     found: dict[str, Waveforms] = {}
-    name = "the archive"
+    where = ""
     try:
         for name, contents in _recordings(source):
+            where = f"{name}: "
             waveform = _waveform(contents)
             if len(waveform) >= LENGTH:
                 found[name] = waveform[:LENGTH]
+            where = ""
     except _DAMAGE as error:
-        raise DatasetError(f"{source}: not the Speech Commands ({name}: {error})") from error
+        reason = str(error) or "no contents"
+        raise DatasetError(f"{source}: not the Speech Commands ({where}{reason})") from error
     kept: dict[bytes, str] = {}
     for name in sorted(found):  # of equal clips the first by name
         kept.setdefault(found[name].tobytes(), name)
     names = sorted(kept.values(), key=lambda name: (WORDS.index(name.split("/")[0]), name))
-    if {name.split("/")[0] for name in names} != set(WORDS):
-        raise DatasetError(
-            f"{source}: expected recordings of a second in yes/ and in no/, got {len(names)} in all"
-        )
     labels = [1 if name.startswith("yes/") else -1 for name in names]
+    if set(labels) != {1, -1}:
+        raise DatasetError(
+            f"{source}: expected recordings of a second in yes/ and in no/, "
+            f"got {labels.count(1)} and {labels.count(-1)}"
+        )
     return np.stack([found[name] for name in names]), np.array(labels, dtype=np.int8)
 
 
@@ -105,10 +115,10 @@ def load(directory: Path | None = None, download: bool = False) -> Dataset:
     (arrays ``waveforms`` (n, 16000) int16 and ``labels`` ±1). The download, v0.02, has 2.4 GB.
     """
     folders = _cache.search_path(directory)
-    source = _cache.find(folders, CANDIDATES)
+    source = _cache.find(folders, CANDIDATES, WORDS)
     if source is None:
         if not download:
-            raise _cache.not_found(NAME, folders, CANDIDATES)
+            raise _cache.not_found(NAME, folders, CANDIDATES, URL)
         source = _cache.fetch(URL, SHA256, ARCHIVE)
     waveforms, labels = _from_subset(source) if source.suffix == ".npz" else _from_original(source)
-    return Dataset(NAME, mel_decibels(waveforms / 32768.0)[:, None], labels, WORDS)
+    return Dataset(NAME, mel_decibels(waveforms)[:, None], labels, WORDS)

@@ -48,7 +48,7 @@ def load(directory: Path | None = None, download: bool = False) -> Dataset:
     source = _cache.find(folders, CANDIDATES)
     if source is None:
         if not download:
-            raise _cache.not_found(NAME, folders, CANDIDATES)
+            raise _cache.not_found(NAME, folders, CANDIDATES, URL)
         source = _cache.fetch(URL, MD5, ORIGINAL)
     if source.suffix == ".npz":
         return _cache.read_images(source, NAME, CLASSES)
