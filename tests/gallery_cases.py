@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from mpsharp.errors import DatasetError, OutputError
+from mpsharp.errors import DatasetError, MissingDatasetError, OutputError
 from mpsharp.paper.exhibit import Exhibit
 
 
@@ -25,7 +25,9 @@ class Case:
         if self.name == "crashes":
             os.abort()
         if self.name == "absent":
-            raise DatasetError("moon-rocks: no data")
+            raise MissingDatasetError("moon-rocks: no data")
+        if self.name == "damaged":
+            raise DatasetError("moon-rocks.npz: truncated")
         if self.name == "hangs":
             time.sleep(600)
         (folder / f"{self.name}.txt").write_text(f"seed {seed}, full {full}")
@@ -42,5 +44,7 @@ def exhibit(name, group=""):
 
 EXHIBITS = {
     name: exhibit(name, "both" if name in ("one", "two") else "")
-    for name in ("one", "two", "fails", "crashes", "absent", "three", "hangs", "blocked", "full disk")
+    for name in (
+        *("one", "two", "three", "fails", "crashes", "absent", "damaged", "hangs", "blocked", "full disk"),
+    )
 }

@@ -79,9 +79,10 @@ def test_reads_the_unpacked_folder(tmp_path):
 
 
 def test_the_unpacked_folder_itself_may_be_named(tmp_path):
-    pixels, labels = write_batches(tmp_path / "by another name")
-    check(datasets.load("cifar10-cat-dog", directory=tmp_path / "by another name"), pixels, labels)
-    assert datasets.source("cifar10-cat-dog", directory=tmp_path / "by another name").name == "by another name"
+    folder = tmp_path / "by another name"
+    pixels, labels = write_batches(folder)
+    check(datasets.load("cifar10-cat-dog", directory=folder), pixels, labels)
+    assert datasets.source("cifar10-cat-dog", directory=folder) == folder
 
 
 def test_reads_the_archive(tmp_path):

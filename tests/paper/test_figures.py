@@ -60,7 +60,7 @@ def test_figures_without_data_are_skipped_and_say_so(tmp_path):
     lines = []
     outcomes = gallery.make_all(["fig29"], tmp_path, report=lines.append)
     assert outcomes["fig29"].status == "skipped"
-    assert "skipped: no data (DatasetError" in lines[0]
+    assert "skipped: no data (MissingDatasetError" in lines[0]
     assert {file.name for file in tmp_path.iterdir()} == {"fig29.json", "index.html"}
     manifest = json.loads((tmp_path / "fig29.json").read_text())
     assert manifest["status"] == "skipped"

@@ -35,19 +35,20 @@ def times(out, name):
 
 
 def test_failures_and_crashes_stay_alone_and_a_second_call_resumes(tmp_path):
-    names = ["one", "fails", "crashes", "absent", "full disk", "two", "three"]
+    names = ["one", "fails", "crashes", "absent", "damaged", "full disk", "two", "three"]
     first, lines = make(names, tmp_path, jobs=2, seed=3)
     assert first == {
         "one": "made",
         "fails": "failed",
         "crashes": "failed",
         "absent": "skipped",
+        "damaged": "failed",
         "full disk": "failed",
         "two": "made",
         "three": "made",
     }
     assert "one: a line" in lines
-    assert any("absent: skipped: no data (DatasetError: moon-rocks" in line for line in lines)
+    assert any("absent: skipped: no data (MissingDatasetError: moon-rocks" in line for line in lines)
     assert (tmp_path / "one.txt").read_text() == "seed 3, full False"
     crashed = json.loads((tmp_path / "crashes.json").read_text())
     assert (crashed["status"], crashed["reason"]) == (
@@ -61,7 +62,7 @@ def test_failures_and_crashes_stay_alone_and_a_second_call_resumes(tmp_path):
     (tmp_path / "two.txt").write_text("altered")
     second, _ = make(names, tmp_path, jobs=2, seed=3)
     assert second == {**first, "one": "kept", "three": "kept"}
-    assert [times(tmp_path, name) for name in names] == [1, 2, 2, 2, 2, 2, 1]
+    assert [times(tmp_path, name) for name in names] == [1, 2, 2, 2, 2, 2, 2, 1]
     assert (tmp_path / "two.txt").read_text() == "seed 3, full False"
 
     (tmp_path / "one_runs.jsonl").touch()  # what an exhibit may find again

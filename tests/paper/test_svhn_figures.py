@@ -76,7 +76,7 @@ def test_without_data_a_typed_error(name, dataset, tmp_path):
 def test_without_data_the_command_line_says_so(tmp_path):
     done = paper("fig12", "--out", str(tmp_path))
     assert done.returncode == 3
-    assert "fig12: skipped: no data (DatasetError: svhn-3-5" in done.stdout
+    assert "fig12: skipped: no data (MissingDatasetError: svhn-3-5" in done.stdout
     assert "skipped: no data" in (tmp_path / "index.html").read_text()
 
 

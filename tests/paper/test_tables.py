@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mpsharp import ConfigurationError, DatasetError, UnknownNameError, datasets, theory
+from mpsharp import ConfigurationError, DatasetError, MissingDatasetError, UnknownNameError, datasets, theory
 from mpsharp.datasets import Dataset
 from mpsharp.paper import numbered, printed, quantities, registry, subsets, tables
 
@@ -208,7 +208,7 @@ def small(made_up, monkeypatch):
     def load(name):
         if name == twenty.name:
             return twenty
-        raise DatasetError(f"{name}: no data")
+        raise MissingDatasetError(f"{name}: no data")
 
     monkeypatch.setattr(datasets, "load", load)
     monkeypatch.setattr(numbered, "SIZES", (4, 20, 30))
@@ -255,5 +255,21 @@ def test_tables_share_what_was_collected(small, tmp_path, monkeypatch):
 
 
 def test_a_table_without_any_data(no_data, tmp_path):
-    with pytest.raises(DatasetError, match="cifar10-cat-dog: no data"):
+    with pytest.raises(MissingDatasetError, match="cifar10-cat-dog: no data"):
         registry.EXHIBITS["table02"].produce(tmp_path)
+
+
+def test_damaged_data_is_no_missing_data(no_data, tmp_path, monkeypatch):
+    """A table is not made without a data set that is there and cannot be read."""
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)
+    np.savez(tmp_path / "cifar10_cat_dog.npz", images=images, labels=np.array([1, -1, -1, 1]))
+    (tmp_path / "train_32x32.mat").write_bytes(b"half of it")
+    monkeypatch.setenv("MPSHARP_DATA", str(tmp_path))
+    with pytest.raises(DatasetError, match=r"train_32x32\.mat: not SVHN's MATLAB file") as caught:
+        registry.EXHIBITS["table01"].produce(tmp_path / "out")
+    assert not isinstance(caught.value, MissingDatasetError)
+
+
+def test_every_exhibit_names_its_data_so_that_a_change_is_seen():
+    for exhibit in registry.EXHIBITS.values():
+        assert set(exhibit.data.split(", ")) <= {"synthetic", *datasets.names()}

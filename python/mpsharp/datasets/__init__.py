@@ -33,8 +33,8 @@ def load(name: str, *, directory: str | Path | None = None, download: bool = Fal
     Parameters
     ----------
     name : "digits-3-5" (embedded in scikit-learn), "cifar10-cat-dog", "svhn-3-5" or "speech-yes-no".
-    directory : where to look first, or the unpacked archive itself; then the folder that the environment variable MPSHARP_DATA
-        names, then the cache of earlier downloads.
+    directory : where to look first, or the unpacked archive itself; then the folder that the environment
+        variable MPSHARP_DATA names, then the cache of earlier downloads.
     download : fetch the public archive (170 MB for CIFAR-10, 182 MB for SVHN, 2.4 GB for
         Speech Commands) where nothing was found.
 

@@ -65,9 +65,7 @@ def find(folders: Iterable[Path], candidates: Iterable[str], contents: Iterable[
     return None
 
 
-def not_found(
-    name: str, folders: Iterable[Path], candidates: Iterable[str], url: str
-) -> MissingDatasetError:
+def not_found(name: str, folders: Iterable[Path], candidates: Iterable[str], url: str) -> MissingDatasetError:
     """Return the error that says where was looked, what can be done, and where the data is published."""
     where = ", ".join(str(folder) for folder in folders)
     what = ", ".join(candidates)

@@ -39,8 +39,10 @@ class Make(Protocol):
 
         Raises
         ------
-        DatasetError
+        MissingDatasetError
             None of the data that the exhibit needs is there.
+        DatasetError
+            What there is of it is damaged.
         OutputError
             A file cannot be written.
         """
@@ -97,8 +99,10 @@ class Exhibit:
         ------
         OutputError
             `out`, or a file in it, cannot be written to.
-        DatasetError
+        MissingDatasetError
             The data that it needs is absent.
+        DatasetError
+            It is damaged.
         """
         folder = writable_folder(out)
         started, worked = time.perf_counter(), _processor_seconds()

@@ -18,7 +18,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from mpsharp.errors import DatasetError, MpsharpError, check_name
+from mpsharp.errors import MissingDatasetError, MpsharpError, check_name
 from mpsharp.initialization import check_count, check_seed
 from mpsharp.output import writable_folder
 from mpsharp.paper.children import end_with_parent, orderly_endings
@@ -213,7 +213,7 @@ def _work(
         exhibit.produce(
             folder, full=full, seed=seed, progress=bars, report=lambda line: sender.send(("line", line))
         )
-    except DatasetError as error:
+    except MissingDatasetError as error:
         sender.send(("skipped", f"{type(error).__name__}: {error}"))
     except MpsharpError as error:
         sender.send(("failed", f"{type(error).__name__}: {error}"))

@@ -15,7 +15,7 @@ from typing import Any
 
 from mpsharp import datasets
 from mpsharp.datasets import Dataset
-from mpsharp.errors import DatasetError
+from mpsharp.errors import MissingDatasetError
 from mpsharp.paper.exhibit import Exhibit
 from mpsharp.paper.files import write_csv, write_text
 from mpsharp.paper.printed import SIZES
@@ -75,10 +75,10 @@ class NumberedTable:
         for name in self.data:
             try:
                 found[name] = datasets.load(name)
-            except DatasetError as error:
+            except MissingDatasetError as error:
                 skipped[name] = str(error)
         if not found:
-            raise DatasetError("; ".join(skipped.values()))
+            raise MissingDatasetError("; ".join(skipped.values()))
         parts, notes = [], []
         for name, dataset in found.items():
             parts.append(self._on(dataset, folder, seed, report))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpsharp import datasets, plotting
-from mpsharp.errors import DatasetError
+from mpsharp.errors import MissingDatasetError
 from mpsharp.paper.files import write_csv
 from mpsharp.paper.law import Case, Store, foretold, key, measure_all
 from mpsharp.paper.origin import code_sha256
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 NAME = "precision_law"
 TITLE = "From 8 to 2048 bits: step, sharpness and outcome of the catapult"
 STATEMENT = "One run at many bits predicts the catapult at every other number of bits (ours)."
-DATA = "synthetic, CIFAR-10"
+CATS = "cifar10-cat-dog"
+DATA = f"synthetic, {CATS}"
 MINUTES = 3.0
 BITS = (8, 12, 16, 24, 32, 53, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 
-CATS = "cifar10-cat-dog"
 PANELS = {
     "default problem, limit ratio 2.2": {"family": "appendix_d", "n": 100, "limit_ratio": 2.2},
     "300 cats and dogs, limit ratio 1.5": {"family": CATS, "n": 300, "limit_ratio": 1.5, "v": 0.4},
@@ -59,7 +59,7 @@ def make(
     panels = cases(seed=seed)
     try:
         datasets.load(CATS)
-    except DatasetError as error:
+    except MissingDatasetError as error:
         report(f"{NAME}: the default problem alone: no data ({error})")
         panels = {title: case for title, case in panels.items() if case.family != CATS}
     store = Store(folder / f"{NAME}_runs.jsonl", code_sha256())
