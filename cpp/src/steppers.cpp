@@ -86,7 +86,8 @@ GradientDescent::GradientDescent(std::shared_ptr<const Minimalist> model, Vector
 GradientDescent::~GradientDescent() = default;
 
 void GradientDescent::keep_products(Bits bits) {
-  if (!model_->products()->has_exact_sums() || (kept_ && kept_->bits() == bits)) return;
+  if (model_->products()->exact_sums() == nullptr) return;
+  if (kept_ && kept_->bits() == bits) return;
   kept_.emplace(model_->rows(), bits);
   kept_step_ = -1;
 }

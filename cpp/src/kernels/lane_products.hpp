@@ -22,7 +22,7 @@ class LaneProducts {
   [[nodiscard]] virtual const LaneKernels* lane_kernels(Bits bits) const = 0;
   /// out <- X x, or X'x if `transposed`; finish(g) follows as soon as group g of `out` is known, on
   /// any thread. Unless it is null, `wide` receives the same dot products at its own precision.
-  /// @pre wide is null unless MatrixProducts::has_exact_sums()
+  /// @pre wide is null where MatrixProducts::exact_sums() is
   virtual bool apply(LaneVector& out, Vector* wide, const LaneVector& x, bool transposed,
                      FunctionRef<void(std::size_t)> finish, const Poll& poll) const = 0;
   /// out <- dot(a, b) at the precision of all three; a may be b.

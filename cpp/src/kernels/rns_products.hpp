@@ -26,14 +26,14 @@ namespace mpsharp {
 /// Where the grid would be absurdly wide for the precision, the outputs are computed one by one
 /// with exact_dot; where something is not finite, by the reference. Neither changes a bit of the
 /// result.
-class RnsProducts final : public DenseProducts, public LaneProducts {
+class RnsProducts final : public DenseProducts, public ExactSums, public LaneProducts {
  public:
   RnsProducts(std::shared_ptr<const Matrix> matrix, const RnsKernels& kernels,
               const NumberKernels& numbers, unsigned threads);
 
   void apply(Vector& out, const Vector& x, const Poll& poll) const override;
   void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const override;
-  [[nodiscard]] bool has_exact_sums() const override { return true; }
+  [[nodiscard]] const ExactSums* exact_sums() const override { return this; }
   void apply_at_both(Vector& out, Vector& wide, const Vector& x, const Poll& poll) const override;
   void apply_rows(Vector& out, const Vector& x, std::span<const std::size_t> rows,
                   const Poll& poll) const override;

@@ -53,7 +53,7 @@ void Minimalist::forward(Forward& out, Vector* wide, const Vector& u, const Vect
   if (wide == nullptr) {
     X_->apply(out.s, u, poll);
   } else {
-    X_->apply_at_both(out.s, *wide, u, poll);
+    X_->exact_sums()->apply_at_both(out.s, *wide, u, poll);
   }
   layer_products(out.c, out.w, v);
   for (std::size_t i = 0; i < rows(); ++i) {

@@ -22,6 +22,22 @@ void dot(mpfr_ptr out, ConstSpan a, ConstSpan b, Arithmetic arithmetic);
 
 class LaneProducts;
 
+/// Exact products whose dot products are known before they are rounded, so that rounding them to
+/// two precisions costs little more than to one.
+class ExactSums {
+ public:
+  virtual ~ExactSums() = default;
+  ExactSums(const ExactSums&) = delete;
+  ExactSums& operator=(const ExactSums&) = delete;
+
+  /// MatrixProducts::apply(out, x), and the same dot products at the precision of `wide`.
+  virtual void apply_at_both(Vector& out, Vector& wide, const Vector& x,
+                             const Poll& poll) const = 0;
+
+ protected:
+  ExactSums() = default;
+};
+
 /// Products of one matrix with vectors, in one arithmetic. Whatever a kernel prepares from the
 /// matrix is prepared once, here; the results are the same bits whatever the kernel.
 class MatrixProducts {
@@ -36,15 +52,6 @@ class MatrixProducts {
   /// out_i <- dot(row i, x), each rounded to the precision of `out`; `out` must not alias `x`.
   /// @throws ShapeError if the lengths do not fit.
   virtual void apply(Vector& out, const Vector& x, const Poll& poll) const = 0;
-  /// Whether dot products are known as if exactly before they are rounded, so that
-  /// `apply_at_both` costs little more than `apply`.
-  [[nodiscard]] virtual bool has_exact_sums() const { return false; }
-  /// apply(out, x), and the same dot products at the precision of `wide`.
-  /// @pre arithmetic() == Arithmetic::exact
-  virtual void apply_at_both(Vector& out, Vector& wide, const Vector& x, const Poll& poll) const {
-    apply(out, x, poll);
-    apply(wide, x, poll);
-  }
   /// out_j <- dot(column j, x), rows in index order.
   virtual void apply_transposed(Vector& out, const Vector& x, const Poll& poll) const = 0;
   /// The same for the matrix whose rows are those with these indices, in this order; an index may
@@ -60,6 +67,8 @@ class MatrixProducts {
   /// The same products on vectors in the kernels' own form, for runs that keep them in it between
   /// operations, or null; lives as long as this object.
   [[nodiscard]] virtual const LaneProducts* lanes_form() const { return nullptr; }
+  /// Rounding to two precisions, or null; lives as long as this object.
+  [[nodiscard]] virtual const ExactSums* exact_sums() const { return nullptr; }
 
  protected:
   MatrixProducts() = default;

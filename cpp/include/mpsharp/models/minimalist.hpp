@@ -54,7 +54,7 @@ class Minimalist {
   [[nodiscard]] const Vector& labels() const { return y_; }
 
   /// @param wide  unless null, receives X u at its own precision, too
-  /// @pre the arithmetic is exact, or wide is null
+  /// @pre wide is null where products()->exact_sums() is
   void forward(Forward& out, Vector* wide, const Vector& u, const Vector& v,
                const Poll& poll) const;
   void forward(Forward& out, const Vector& u, const Vector& v, const Poll& poll) const {
