@@ -139,6 +139,7 @@ void residues(std::uint64_t* out, std::size_t stride, const RnsBasis::View& basi
 /// Reads entries of the stored residues of one prime.
 struct Stored {
   static constexpr std::size_t tile = tile_rows * lanes;
+  static constexpr bool read_once = true;
   inline Doubles operator()(const std::uint64_t* at) const { return load_doubles(at); }
 };
 
@@ -146,6 +147,7 @@ struct Stored {
 template <bool has_high>
 struct Divided {
   static constexpr std::size_t tile = tile_rows * lanes * (has_high ? 2 : 1);
+  static constexpr bool read_once = false;
   Doubles c;
   inline Doubles operator()(const std::uint64_t* at) const {
     const Doubles low = load_doubles(at);
@@ -162,6 +164,12 @@ inline void four_rows(std::uint64_t* result, const std::uint64_t* x, const std::
     const std::size_t end = n - begin < RnsKernels::fold ? n : begin + RnsKernels::fold;
     Sum sums[tile_rows];
     for (std::size_t j = begin; j < end; j += lanes, x += Entry::tile) {
+      if constexpr (Entry::read_once) {  // across pages, where the processor stops by itself
+        constexpr std::size_t ahead = 8 * Entry::tile;
+        for (std::size_t line = 0; line < Entry::tile; line += lanes) {
+          __builtin_prefetch(x + ahead + line);
+        }
+      }
 #pragma GCC unroll 2
       for (std::size_t half = 0; half < 2; ++half) {
         const Doubles right = load_doubles(u + j + quarter * half);

@@ -43,6 +43,16 @@ Matrix corner_block(const Vector& w, const Vector& v, mpfr_srcptr ss, mpfr_srcpt
   return g;
 }
 
+std::shared_ptr<const Matrix> transpose(const Matrix& matrix) {
+  auto out = std::make_shared<Matrix>(matrix.columns(), matrix.rows(), matrix.bits());
+  for (std::size_t i = 0; i < matrix.rows(); ++i) {
+    for (std::size_t j = 0; j < matrix.columns(); ++j) {
+      mpfr_set((*out)(j, i), matrix(i, j), MPFR_RNDN);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 GramForm::GramForm(const Vector& sigma, Bits bits, std::size_t n_samples)
@@ -50,12 +60,11 @@ GramForm::GramForm(const Vector& sigma, Bits bits, std::size_t n_samples)
       n_samples_(n_samples),
       rows_(true),
       rank_(sigma.size()),
-      form_{{Vector(sigma.size(), bits), Vector(sigma.size() == 0 ? 0 : sigma.size() - 1, bits)},
-            Matrix(0, 0, bits)},
+      t_{Vector(sigma.size(), bits), Vector(sigma.size() == 0 ? 0 : sigma.size() - 1, bits)},
       size_(coarse_bits),
       defect_(coarse_bits) {
   for (std::size_t i = 0; i < sigma.size(); ++i) {
-    mpfr_sqr(form_.t.diagonal[i], sigma[i], MPFR_RNDN);
+    mpfr_sqr(t_.diagonal[i], sigma[i], MPFR_RNDN);
   }
 }
 
@@ -65,19 +74,21 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
       n_samples_(n_samples),
       rows_(data.rows() <= data.columns()),
       rank_(rank),
-      form_{{Vector(0, bits), Vector(0, bits)}, Matrix(0, 0, bits)},
+      t_{Vector(0, bits), Vector(0, bits)},
       size_(coarse_bits),
       defect_(coarse_bits) {
   const Matrix a = gram_matrix(data, rows_, bits, threads, poll);
   Eigenpairs pairs = symmetric_eigenpairs(a, threads, poll);
-  const auto q = std::make_shared<const Matrix>(std::move(pairs.vectors));
-  form_.t = {std::move(pairs.values), Vector(q->rows() - 1, bits)};
-  q_ = make_products(q, Arithmetic::exact, threads);
-  measure_defect(a, *q, threads, poll);
-  factor_once();
-  if (rank_ < order()) {  // the first `rank` columns span the numerical row or column space
-    pairs_ = Eigenpairs{form_.t.diagonal, *q};
-    vectors_ = make_products(q, Arithmetic::exact, threads);
+  const Matrix& q = pairs.vectors;
+  t_ = {std::move(pairs.values), Vector(q.rows() - 1, bits)};
+  measure_defect(a, q, threads, poll);
+  // Q' is read row by row, as it lies in memory: Q'x with Q would jump through it.
+  to_basis_ = make_products(transpose(q), Arithmetic::exact, threads);
+  if (rows_) {
+    inverse_poles_ = Vector(rank_, bits);
+    for (std::size_t i = 0; i < rank_; ++i) {
+      mpfr_ui_div(inverse_poles_[i], 1, t_.diagonal[i], MPFR_RNDN);
+    }
   }
 }
 
@@ -85,7 +96,7 @@ void GramForm::measure_defect(const Matrix& a, const Matrix& q, unsigned threads
                               const Poll& poll) {
   const std::size_t k = order();
   Mpfr e(coarse_bits), f(coarse_bits), term(coarse_bits);
-  Mpfr entry(bits()), scratch(bits());
+  Mpfr entry(bits());
   Matrix product(k, k, bits());
   const auto add_square = [&](Mpfr& sum) {
     mpfr_sqr(term, entry, MPFR_RNDU);
@@ -101,20 +112,13 @@ void GramForm::measure_defect(const Matrix& a, const Matrix& q, unsigned threads
   multiply(product, a, q, threads, poll);
   for (std::size_t i = 0; i < k; ++i) {
     for (std::size_t j = 0; j < k; ++j) {
-      mpfr_mul(entry, q(i, j), form_.t.diagonal[j], MPFR_RNDN);
-      if (j > 0) add_product(entry, scratch, q(i, j - 1), form_.t.off_diagonal[j - 1]);
-      if (j + 1 < k) add_product(entry, scratch, q(i, j + 1), form_.t.off_diagonal[j]);
+      mpfr_mul(entry, q(i, j), t_.diagonal[j], MPFR_RNDN);
       mpfr_sub(entry, product(i, j), entry, MPFR_RNDN);
       add_square(e);
     }
   }
-  for (std::size_t i = 0; i < k; ++i) {  // ||T|| by its largest row sum
-    mpfr_abs(term, form_.t.diagonal[i], MPFR_RNDU);
-    for (const std::size_t j : {i, i + 1}) {
-      if (j == 0 || j == k) continue;
-      mpfr_abs(entry, form_.t.off_diagonal[j - 1], MPFR_RNDN);
-      mpfr_add(term, term, entry, MPFR_RNDU);
-    }
+  for (std::size_t i = 0; i < k; ++i) {
+    mpfr_abs(term, t_.diagonal[i], MPFR_RNDU);
     if (mpfr_cmp(term, size_) > 0) mpfr_set(size_, term, MPFR_RNDU);
   }
   mpfr_sqrt(defect_, e, MPFR_RNDU);
@@ -126,11 +130,11 @@ void GramForm::measure_defect(const Matrix& a, const Matrix& q, unsigned threads
   mpfr_add(defect_, defect_, term, MPFR_RNDU);
 }
 
-void GramForm::to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const {
-  if (q_ == nullptr) {
+void GramForm::to_diagonal(Vector& out, const Vector& x, const Poll& poll) const {
+  if (to_basis_ == nullptr) {
     copy(out, x);
   } else {
-    q_->apply_transposed(out, x, poll);
+    to_basis_->apply(out, x, poll);
   }
 }
 
@@ -141,7 +145,7 @@ Mpfr GramForm::reduction_error(const Arrow& arrow, const Vector& border,
   // ||X'|| is sqrt(||T||). Where A = X'X there is no X' in front.
   const Bits bits = coarse_bits;
   Mpfr out(bits), scratch(bits);
-  if (q_ == nullptr) return out;
+  if (to_basis_ == nullptr) return out;
   const Mpfr y = length_of(pair.y), w = length_of(arrow.w);
   Mpfr b = length_of(border), coupling = length_of(pair.x);
   mpfr_div_ui(b, b, n_samples_, MPFR_RNDU);
@@ -163,40 +167,19 @@ Mpfr GramForm::reduction_error(const Arrow& arrow, const Vector& border,
   return out;
 }
 
-void GramForm::projected_square(mpfr_ptr out, Vector& f) const {
-  // ||Pi u||^2 = s'A^-1 s = f'T^-1 f = sum of (L^-1 f)_i^2 / pivot_i
+void GramForm::projected_square(mpfr_ptr out, const Vector& f) const {
+  // ||Pi u||^2 = s'A^-1 s where A = XX', and u'Pi u where A = X'X.
   Mpfr scratch(bits());
   mpfr_set_zero(out, 1);
-  for (std::size_t i = 0; i < f.size(); ++i) {
-    if (i > 0) {
-      mpfr_mul(scratch, ratios_[i - 1], f[i - 1], MPFR_RNDN);
-      mpfr_sub(f[i], f[i], scratch, MPFR_RNDN);
-    }
+  for (std::size_t i = 0; i < rank_; ++i) {
     mpfr_sqr(scratch, f[i], MPFR_RNDN);
-    mpfr_mul(scratch, scratch, inverse_pivots_[i], MPFR_RNDN);
+    if (rows_) mpfr_mul(scratch, scratch, inverse_poles_[i], MPFR_RNDN);
     mpfr_add(out, out, scratch, MPFR_RNDN);
   }
 }
 
-bool GramForm::projects_by_factors() const {
-  return q_ != nullptr && rank_ == order() && rank_ != X_->columns();
-}
-
-void GramForm::factor_once() {
-  if (!projects_by_factors()) return;
-  const std::size_t k = order();
-  inverse_pivots_ = Vector(k, bits());
-  ratios_ = Vector(k, bits());
-  Mpfr pivot(bits()), scratch(bits());
-  for (std::size_t i = 0; i < k; ++i) {
-    mpfr_set(pivot, form_.t.diagonal[i], MPFR_RNDN);
-    if (i > 0) {
-      mpfr_mul(scratch, ratios_[i - 1], form_.t.off_diagonal[i - 1], MPFR_RNDN);
-      mpfr_sub(pivot, pivot, scratch, MPFR_RNDN);
-    }
-    mpfr_ui_div(inverse_pivots_[i], 1, pivot, MPFR_RNDN);
-    if (i + 1 < k) mpfr_div(ratios_[i], form_.t.off_diagonal[i], pivot, MPFR_RNDN);
-  }
+bool GramForm::shares_projection() const {
+  return to_basis_ != nullptr && rank_ == order() && rank_ != X_->columns();
 }
 
 std::shared_ptr<const GramForm::Labels> GramForm::labels(const Vector& y, const Poll& poll) const {
@@ -212,7 +195,7 @@ std::shared_ptr<const GramForm::Labels> GramForm::labels(const Vector& y, const 
     if (labels_ != nullptr && same(labels_->y)) return labels_;
   }
   auto made = std::make_shared<Labels>(Labels{y, Vector(order(), bits())});
-  q_->apply_transposed(made->reduced, y, poll);
+  to_basis_->apply(made->reduced, y, poll);
   const std::scoped_lock lock(labels_mutex_);
   labels_ = made;
   return made;
@@ -220,25 +203,13 @@ std::shared_ptr<const GramForm::Labels> GramForm::labels(const Vector& y, const 
 
 void GramForm::projected_square(mpfr_ptr out, const Vector& u, const Vector& s,
                                 const Poll& poll) const {
-  const std::size_t k = order();
-  Mpfr scratch(bits());
-  mpfr_set_zero(out, 1);
   if (rank_ == X_->columns()) {  // X has full column rank: Pi = I
     dot(out, u, u, Arithmetic::exact);
     return;
   }
-  Vector f(k, bits());
-  if (rank_ == k) {
-    q_->apply_transposed(f, s, poll);
-    projected_square(out, f);
-    return;
-  }
-  vectors_->apply_transposed(f, rows_ ? s : u, poll);
-  for (std::size_t i = 0; i < rank_; ++i) {
-    mpfr_sqr(scratch, f[i], MPFR_RNDN);
-    if (rows_) mpfr_div(scratch, scratch, pairs_->values[i], MPFR_RNDN);
-    mpfr_add(out, out, scratch, MPFR_RNDN);
-  }
+  Vector f(order(), bits());
+  to_basis_->apply(f, rows_ ? s : u, poll);
+  projected_square(out, f);
 }
 
 Mpfr GramForm::projected_square(const Vector& u, const Poll& poll) const {
@@ -308,26 +279,26 @@ Observation GramForm::observe(const StateView& seen, const Vector& y, Bits preci
   }
   const State at = state(seen, y, poll);
   Vector border(order(), bits()), reduced_s(0, bits());
-  if (projects_by_factors()) {
+  if (shares_projection()) {
     // Q't = 2 c Q's - Q'y: the imbalance needs Q's, too, and Q'y is always the same.
     const std::shared_ptr<const Labels> fixed = labels(y, poll);
     reduced_s = Vector(order(), bits());
-    q_->apply_transposed(reduced_s, at.s, poll);
+    to_basis_->apply(reduced_s, at.s, poll);
     for (std::size_t i = 0; i < order(); ++i) {
       mpfr_mul(border[i], at.c, reduced_s[i], MPFR_RNDN);
       mpfr_mul_2ui(border[i], border[i], 1, MPFR_RNDN);
       mpfr_sub(border[i], border[i], fixed->reduced[i], MPFR_RNDN);
     }
   } else {
-    to_tridiagonal(border, at.border, poll);
+    to_diagonal(border, at.border, poll);
   }
-  const Arrow reduced = arrow(at, form_.t, std::move(border));
+  const Arrow reduced = arrow(at, t_, std::move(border));
   const TopEigenpair pair = top_eigenpair(reduced, precision.value() + 24, poll);
   mpfr_set(out.sharpness, pair.value, MPFR_RNDN);
   mpfr_add(out.residual, pair.residual, reduction_error(reduced, at.border, pair), MPFR_RNDU);
 
   Mpfr norm(bits()), scratch(bits());
-  if (projects_by_factors()) {
+  if (shares_projection()) {
     projected_square(norm, reduced_s);
   } else {
     projected_square(norm, seen.u(), at.s, poll);
@@ -358,20 +329,18 @@ Vector GramForm::eigenvalues(const Vector& u, const Vector& v, const Vector& y, 
   const State at = state({[&u]() -> const Vector& { return u; }, v}, y, poll);
   Tridiagonal poles{Vector(0, bits()), Vector(0, bits())};
   Vector border(order(), bits());
-  const bool diagonal = rows_ && pairs_.has_value();
-  if (diagonal) {
+  to_diagonal(border, at.border, poll);
+  const bool singular = rows_ && rank_ < order();
+  if (singular) {
     // The metric is singular: its null vectors have no part in X'y, but a border that rounding
     // errors would couple to them with their square root.
-    vectors_->apply_transposed(border, at.border, poll);
     poles = kept_poles();
     Vector kept(poles.diagonal.size(), bits());
     copy(kept, border.span().first(kept.size()));
     border = std::move(kept);
-  } else {
-    to_tridiagonal(border, at.border, poll);
   }
   const std::size_t k = border.size();
-  const Arrow reduced = arrow(at, diagonal ? poles : form_.t, std::move(border));
+  const Arrow reduced = arrow(at, singular ? poles : t_, std::move(border));
   const Vector found =
       top_eigenvalues(reduced, std::min(count, k + m), precision.value() + 16, poll);
   std::size_t next = 0, zeros = n_features - k;  // the Hessian has these besides
@@ -388,12 +357,12 @@ Vector GramForm::eigenvalues(const Vector& u, const Vector& v, const Vector& y, 
 
 Tridiagonal GramForm::kept_poles() const {
   Mpfr least(bits());
-  mpfr_mul_ui(least, pairs_->values[0], order(), MPFR_RNDN);
+  mpfr_mul_ui(least, t_.diagonal[0], order(), MPFR_RNDN);
   mpfr_div_2ui(least, least, static_cast<unsigned long>(bits().value() - 8), MPFR_RNDN);
   std::size_t kept = 0;
-  while (kept < order() && mpfr_cmp(pairs_->values[kept], least) > 0) ++kept;
+  while (kept < order() && mpfr_cmp(t_.diagonal[kept], least) > 0) ++kept;
   Tridiagonal out{Vector(kept, bits()), Vector(kept == 0 ? 0 : kept - 1, bits())};
-  copy(out.diagonal, pairs_->values.span().first(kept));
+  copy(out.diagonal, t_.diagonal.span().first(kept));
   return out;
 }
 

@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 
 #include "mpsharp/array.hpp"
 #include "mpsharp/kernels/products.hpp"
@@ -33,8 +32,8 @@ class GramForm {
   GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits,
            std::size_t n_samples, std::size_t rank, unsigned threads, const Poll& poll);
 
-  [[nodiscard]] Bits bits() const { return form_.t.diagonal.bits(); }
-  [[nodiscard]] std::size_t order() const { return form_.t.diagonal.size(); }
+  [[nodiscard]] Bits bits() const { return t_.diagonal.bits(); }
+  [[nodiscard]] std::size_t order() const { return t_.diagonal.size(); }
 
   /// Sharpness with its residual, and layer imbalance, at `precision`.
   /// Non-finite parameters give NaN.
@@ -67,17 +66,17 @@ class GramForm {
   /// Eigenvalues of A beyond rounding errors, where the rank is deficient.
   [[nodiscard]] Tridiagonal kept_poles() const;
 
-  void to_tridiagonal(Vector& out, const Vector& x, const Poll& poll) const;  ///< Q'x
+  void to_diagonal(Vector& out, const Vector& x, const Poll& poll) const;  ///< Q'x
   /// ||A Q - Q T|| / ||T|| + ||Q'Q - I||, once.
   void measure_defect(const Matrix& a, const Matrix& q, unsigned threads, const Poll& poll);
   /// How far the defect can move the residual of this eigenpair.
   [[nodiscard]] Mpfr reduction_error(const Arrow& arrow, const Vector& border,
                                      const TopEigenpair& pair) const;
   void projected_square(mpfr_ptr out, const Vector& u, const Vector& s, const Poll& poll) const;
-  /// The same from f = Q's, which is overwritten, by the factors of T.
-  void projected_square(mpfr_ptr out, Vector& f) const;
-  [[nodiscard]] bool projects_by_factors() const;  ///< whether that way is taken
-  void factor_once();
+  /// The same from f = Q's where A = XX', else f = Q'u.
+  void projected_square(mpfr_ptr out, const Vector& f) const;
+  /// Whether an observation gets both border and projection from Q's.
+  [[nodiscard]] bool shares_projection() const;
 
   struct Labels {
     Vector y, reduced;  ///< y and Q'y
@@ -89,13 +88,11 @@ class GramForm {
   std::size_t n_samples_;
   bool rows_;  ///< A = XX'
   std::size_t rank_;
-  Tridiagonalization form_;                  ///< without Q
-  std::unique_ptr<const MatrixProducts> q_;  ///< products with Q; null if Q = I
-  Mpfr size_;                                ///< a bound for ||T||
+  Tridiagonal t_;                                   ///< diagonal: the eigenvalues of A
+  std::unique_ptr<const MatrixProducts> to_basis_;  ///< products with Q'; null if Q = I
+  Mpfr size_;                                       ///< a bound for ||T||
   Mpfr defect_;
-  std::optional<Eigenpairs> pairs_;  ///< only where the rank is deficient
-  std::unique_ptr<const MatrixProducts> vectors_;
-  Vector inverse_pivots_{0, Bits(53)}, ratios_{0, Bits(53)};  ///< T = L D L', where that is needed
+  Vector inverse_poles_{0, Bits(53)};  ///< the first `rank` of them, where A = XX'
   mutable std::mutex labels_mutex_;
   mutable std::shared_ptr<const Labels> labels_;
 };
