@@ -155,13 +155,13 @@ def test_cells_hold_mean_and_deviation(made_up):
 def test_text_csv_and_latex():
     values = {"difficulty": np.array([0.2, 0.3])}
     table = tables.table("difficulty", "cifar10-cat-dog", {100: values})
-    assert table.cells["Q"][100].printed == (0.22, 0.04)
+    assert table.cells["Q"][100].printed == (0.22, 0.04, "0.22(0.04)")
     assert table.cells["Q"][100].ratio == pytest.approx(0.25 / 0.22)
     lines = table.text().splitlines()
     assert lines[0] == "Dataset difficulty Q, cifar10-cat-dog"
     assert [line.split() for line in lines[3:]] == [
         ["Q", "ours", "0.250(0.071)"],
-        ["paper", "0.220(0.040)"],
+        ["paper", "0.22(0.04)"],
         ["ratio", "1.136"],
     ]
     rows = list(csv.DictReader(io.StringIO(table.csv())))
@@ -169,6 +169,14 @@ def test_text_csv_and_latex():
     assert rows[0]["paper_mean"] == "0.22"
     assert r"Q & ours & 0.250(0.071) \\" in table.latex().splitlines()
     assert table.latex().startswith(r"\begin{tabular}{rrr}")
+
+
+def test_the_papers_numbers_are_quoted_with_its_digits():
+    values = {"threshold": np.array([150.0, 160.0]), "gap_2": np.array([0.5, 0.7])}
+    table = tables.table("threshold", "cifar10-cat-dog", {500: values})
+    assert table.lines()[1] == ["", "paper", "155.9(15.4)"]
+    cell = tables.Cell(0.5, 0.1, 2, printed.PRINTED["svhn-3-5"]["gap_2"][1000])
+    assert cell.texts() == ("0.50(0.10)", "0.03(0.00)", "16.667")
 
 
 def test_what_the_paper_prints_is_complete():

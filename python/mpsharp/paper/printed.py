@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 SIZES = (100, 300, 500, 1000)
 
-Printed = Mapping[int, tuple[float, float]]
+
+class PrintedValue(NamedTuple):
+    """An entry of a table: mean, standard deviation, and the text with the digits that the paper gives."""
+
+    mean: float
+    deviation: float
+    text: str
+
+
+Printed = Mapping[int, PrintedValue]
 
 
 def _printed(text: str, sizes: Sequence[int] = SIZES) -> Printed:
     """Entries such as "0.22(0.04) 1.70(0.16)", one per size."""
-    pairs = [entry.rstrip(")").split("(") for entry in text.split()]
-    return {n: (float(mean), float(deviation)) for n, (mean, deviation) in zip(sizes, pairs, strict=True)}
+    return {n: _value(entry) for n, entry in zip(sizes, text.split(), strict=True)}
+
+
+def _value(text: str) -> PrintedValue:
+    mean, deviation = text.rstrip(")").split("(")
+    return PrintedValue(float(mean), float(deviation), text)
 
 
 # Mean and standard deviation over 50 subsets, as printed (Section 4.1, Section 5.1, Appendices C.6 and C.7).

@@ -11,7 +11,7 @@ import numpy as np
 from mpsharp._text import text_table
 from mpsharp.errors import ConfigurationError, check_name
 from mpsharp.paper.files import csv_text
-from mpsharp.paper.printed import PRINTED
+from mpsharp.paper.printed import PRINTED, PrintedValue
 from mpsharp.paper.quantities import DEPTHS, Values
 
 
@@ -23,18 +23,18 @@ class Cell:
     ----------
     mean, deviation : over `count` values; the deviation divides by count − 1. None where we have none.
     count : how many values: subsets, or subsets times starting points.
-    printed : mean and standard deviation in the paper; None where it prints none.
+    printed : the paper's mean and standard deviation; None where it prints none.
     """
 
     mean: float | None
     deviation: float | None
     count: int
-    printed: tuple[float, float] | None = None
+    printed: PrintedValue | None = None
 
     @property
     def ratio(self) -> float | None:
         """Our mean over the paper's."""
-        return None if self.printed is None or self.mean is None else self.mean / self.printed[0]
+        return None if self.printed is None or self.mean is None else self.mean / self.printed.mean
 
     @property
     def standard_error(self) -> float | None:
@@ -42,9 +42,9 @@ class Cell:
         return None if self.deviation is None else float(self.deviation / np.sqrt(self.count))
 
     def texts(self) -> tuple[str, str, str]:
-        """Ours, the paper's and their ratio; a dash where there is none."""
+        """Ours, the paper's as it prints it, and their ratio; a dash where there is none."""
         ours = "-" if self.mean is None or self.deviation is None else _number(self.mean, self.deviation)
-        printed = "-" if self.printed is None else _number(*self.printed)
+        printed = "-" if self.printed is None else self.printed.text
         return ours, printed, "-" if self.ratio is None else f"{self.ratio:.3f}"
 
 
@@ -75,8 +75,8 @@ class Table:
                 "mean": cell.mean,
                 "deviation": cell.deviation,
                 "count": cell.count,
-                "paper_mean": cell.printed[0] if cell.printed else None,
-                "paper_deviation": cell.printed[1] if cell.printed else None,
+                "paper_mean": cell.printed.mean if cell.printed else None,
+                "paper_deviation": cell.printed.deviation if cell.printed else None,
                 "ratio": cell.ratio,
             }
             for row, line in self.cells.items()
@@ -148,7 +148,7 @@ def table(
     return Table(content, title, dataset, cells)
 
 
-def _cell(values: Any, printed: tuple[float, float] | None) -> Cell:
+def _cell(values: Any, printed: PrintedValue | None) -> Cell:
     if values is None:
         return Cell(None, None, 0, printed)
     return Cell(float(np.mean(values)), float(np.std(values, ddof=1)), np.size(values), printed)
