@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from mpsharp.errors import NonFiniteError
+from mpsharp.errors import ConfigurationError, NonFiniteError
 from mpsharp.exact import ExactArray, as_exact_input
 
 
@@ -28,6 +28,16 @@ def test_as_exact_input_keeps_what_float64_holds(data):
     assert out.dtype == np.float64
     assert out.tolist() == [1.0, 2.0]
     assert not out.flags.writeable
+
+
+def test_what_is_masked_is_no_number():
+    data = np.ma.masked_equal(np.array([1.0, -999.0]), -999.0)
+    with pytest.raises(ConfigurationError, match="y: expected an array without masked entries"):
+        as_exact_input(data, "y")
+    with pytest.raises(ConfigurationError, match="masked"):
+        ExactArray.from_any(data, 53)
+    out = as_exact_input(np.ma.array([1.0, 2.0]), "y")
+    assert (type(out), out.tolist()) == (np.ndarray, [1.0, 2.0])
 
 
 def test_as_exact_input_copies():

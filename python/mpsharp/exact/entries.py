@@ -20,10 +20,14 @@ def as_array(values: object) -> NDArray[Any]:
     Raises
     ------
     ConfigurationError
-        An array of anything else, such as complex numbers.
+        An array of anything else, such as complex numbers, or one with masked entries.
     ShapeError
         Nested lists of unequal lengths.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            raise ConfigurationError("expected an array without masked entries, got some")
+        return as_array(values.data)
     if isinstance(values, np.ndarray):
         if values.dtype.kind in "iufOU":
             return values
