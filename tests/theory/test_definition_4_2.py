@@ -130,6 +130,8 @@ def test_shapes_and_options_are_checked():
         theory.layer_imbalance(np.eye(2), [1.0, 1.0], [])
     with pytest.raises(ConfigurationError, match="tolerance"):
         theory.is_balanced(np.eye(2), [1.0, 1.0], [1.0], tolerance=-1)
+    with pytest.raises(ConfigurationError, match="tolerance"):
+        theory.is_balanced(np.eye(2), [1.0, 1.0], [1.0], tolerance="1")
 
 
 def test_an_exact_example():

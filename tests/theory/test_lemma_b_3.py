@@ -76,5 +76,7 @@ def test_no_data_has_no_curvature():
 
 
 def test_it_is_about_depth_two():
+    with pytest.raises(ShapeError, match="v: "):
+        theory.sharpness_bounds(np.eye(2), [1.0, 1.0], [1.0, 1.0], [[1.0], [1.0, 2.0]])
     with pytest.raises(ShapeError, match="v: expected length 1, got 2"):
         theory.sharpness_bounds(np.eye(2), [1.0, 1.0], [1.0, 1.0], [1.0, 1.0])

@@ -132,6 +132,10 @@ def test_beyond_float64s_range_a_format_is_asked_for():
 def test_arguments_are_checked():
     with pytest.raises(ShapeError, match="imbalance: expected one number or 1"):
         theory.minimizer_sharpness(np.eye(2), [1.0, 1.0], 2, [0, 0])
+    with pytest.raises(ShapeError, match="imbalance: expected nested lists of equal lengths"):
+        theory.minimizer_sharpness(np.eye(2), [1.0, 1.0], 2, [[1, 2], [3]])
+    with pytest.raises(ConfigurationError, match="imbalance: number"):
+        theory.minimizer_sharpness(np.eye(2), [1.0, 1.0], 2, {1: 2})
     with pytest.raises(ConfigurationError, match="depth"):
         theory.minimizer_sharpness(np.eye(2), [1.0, 1.0], 1)
     with pytest.raises(ConfigurationError, match="Q = 0"):

@@ -107,7 +107,7 @@ def sharpness_interval(
     References
     ----------
     S. M. Rump, Verification of positive definiteness, BIT 46 (2006); N. J. Higham, Accuracy and Stability of
-    Numerical Algorithms (2002), Theorem 10.3; THEORY, Sections 1 and 6.
+    Numerical Algorithms (2002), Theorem 10.3.
 
     Examples
     --------

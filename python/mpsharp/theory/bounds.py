@@ -9,6 +9,7 @@ import gmpy2
 import numpy as np
 
 from mpsharp.errors import ConvergenceError, ShapeError
+from mpsharp.exact import as_exact_input
 from mpsharp.formats import FormatLike
 from mpsharp.initialization import check_depth
 from mpsharp.theory.arithmetic import Arithmetic, Array, Number, norm, power, sqrt, square
@@ -156,12 +157,14 @@ class LayerSquares:
 def check_imbalance(depth: int, imbalance: object) -> list[Any]:
     """One imbalance per outer layer; raises ShapeError for another number of them."""
     depth = check_depth(depth)
-    if np.ndim(imbalance) == 0:  # type: ignore[arg-type]
-        return [imbalance for _ in range(depth - 1)]
-    layers: list[Any] = list(imbalance)  # type: ignore[call-overload]
-    if len(layers) != depth - 1:
-        raise ShapeError(f"imbalance: expected one number or {depth - 1} (depth - 1), got {len(layers)}")
-    return layers
+    values = as_exact_input(imbalance, "imbalance")
+    if values.ndim == 0:
+        return [values[()]] * (depth - 1)
+    if values.shape != (depth - 1,):
+        raise ShapeError(
+            f"imbalance: expected one number or {depth - 1} (depth - 1), got shape {values.shape}"
+        )
+    return list(values)
 
 
 def layer_squares(arithmetic: Arithmetic, difficulty: Number, imbalance: list[Any]) -> LayerSquares:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mpsharp.errors import ConfigurationError
+from mpsharp.exact import as_exact_input
 from mpsharp.formats import FormatLike
 from mpsharp.theory.arithmetic import Arithmetic, Number, norm, sqrt, square
 from mpsharp.theory.bounds import Bounds
@@ -91,7 +92,7 @@ def sharpness_bounds(
     """
     parts = spectrum(X, format=format, rank=rank)
     with parts.arithmetic.active(strict=True):
-        layer = parts.arithmetic.enter([v] if np.ndim(v) == 0 else v, "v", 1, 1)[0]  # type: ignore[arg-type]
+        layer = parts.arithmetic.enter(np.atleast_1d(as_exact_input(v, "v")), "v", 1, 1)[0]
         d, nu, sigma = parts.labels(y), parts.weights(u), parts.sigma
         outputs = sigma * nu
         slope = sigma * (layer * outputs - d)
