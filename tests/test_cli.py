@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import gmpy2
 import pytest
 
 import mpsharp
@@ -102,6 +103,9 @@ def test_run_with_sgd(tmp_path, command):
         (["run", "--data", "cifar10-cat-dog", "--data-dir", "nowhere"], "nowhere"),
         (["run", "--out", "/proc/nothing"], "OutputError"),
         (["compare", "--bits", "24,24"], "formats"),
+        (["theory", "--bits", "1"], "PrecisionError"),
+        (["theory", "--imbalance", "1,2"], "imbalance: expected one number or 1"),
+        (["theory", "--imbalance", "x"], "imbalance: number"),
         (["paper", "fig99"], "fig99"),
         (["paper", "fig06", "--out", "/proc/nothing"], "OutputError"),
     ],
@@ -131,6 +135,20 @@ def test_theory_prints_the_figures_of_the_default_problem(command):
     )  # enough digits to tell them apart
     assert float(values["difficulty"]) == pytest.approx(36.83, abs=0.005)
     assert float(values["predicted_sharpness"]) == pytest.approx(182.05, abs=0.005)
+
+
+def test_theory_at_any_precision_and_imbalance(command):
+    options = ("--data", "gaussian", "--n", "6", "--depth", "3", "--imbalance", "1/3,-0.5")
+    status, printed, errors = command("theory", *options, "--bits", "200")
+    assert status == 0, errors
+    values = dict(line.split()[:2] for line in printed.splitlines())
+    P = mpsharp.problems.gaussian(6, depth=3)
+    expected = mpsharp.theory.report(P.X, P.y, 3, ["1/3", "-0.5"], format=200)
+    for name in ("difficulty", "minimizer_sharpness", "minimizer_upper", "step_size_stable"):
+        assert gmpy2.mpfr(values[name], 200) == expected[name]  # every bit is printed
+    in_float64 = dict(line.split()[:2] for line in command("theory", *options)[1].splitlines())
+    assert in_float64.keys() == values.keys()
+    assert float(in_float64["minimizer_sharpness"]) == pytest.approx(float(values["minimizer_sharpness"]))
 
 
 def test_help_and_list(tmp_path, command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,18 +98,32 @@ def observables() -> None:
 
 @app.command()
 @with_groups
-def theory(*, data: DataOptions) -> None:
+def theory(
+    *,
+    data: DataOptions,
+    imbalance: Annotated[
+        str,
+        typer.Option(help="Of the minimiser: ‖Πu‖² − v² of every layer, or of each, separated by commas."),
+    ] = "0",
+    bits: Annotated[
+        int | None,
+        typer.Option(help="Significand bits of the results (n up to some hundred); float64 by default."),
+    ] = None,
+) -> None:
     """Print what the theory says of a data set: difficulty, predicted sharpness, bounds, step sizes.
 
     Sharpness has the unit 1/step size. Columns: the name in mpsharp.theory.report, value, meaning.
     """
     from mpsharp.theory.summary import MEANINGS, report
 
+    layers: Any = imbalance.split(",") if "," in imbalance else imbalance
     problem = data.problem()
+    values = report(problem.X, problem.y, data.depth, layers, format=bits)
+    all_digits = 10 if bits is None else 1 + math.ceil(bits * math.log10(2))
     digits = {"condition": 4, "difficulty_digits": 3, "label_residual": 3}
-    for name, value in report(problem.X, problem.y, data.depth).items():
-        text = f"{value:.{digits.get(name, 10)}g}" if isinstance(value, float) else str(value)
-        print(f"{name:<24}{text:>16}  {MEANINGS[name]}")
+    for name, value in values.items():
+        text = str(value) if isinstance(value, int) else f"{value:.{digits.get(name, all_digits)}g}"
+        print(f"{name:<24}{text:>{all_digits + 6}}  {MEANINGS[name]}")
 
 
 FULL = (
