@@ -7,7 +7,7 @@ from typing import Any
 
 from mpsharp.errors import ConfigurationError
 from mpsharp.formats import FormatLike
-from mpsharp.theory.arithmetic import norm, square, total
+from mpsharp.theory.arithmetic import Number, norm, square, total
 from mpsharp.theory.singular import Spectrum, spectrum
 
 
@@ -48,7 +48,7 @@ def is_balanced(
     u: object,
     v: object,
     *,
-    tolerance: float | None = None,
+    tolerance: Number | None = None,
     format: FormatLike | None = None,
     rank: int | None = None,
 ) -> bool:
