@@ -60,7 +60,7 @@ def is_balanced(
     tolerance : largest |C[l]| that counts as balanced. By default what rounding u and v to the format can
         have caused, and in float64 the computation: (n + d + 16)·κ·2**-bits·(‖Πu‖² + v[l]²), κ = σ₁/σ_r.
     """
-    if tolerance is not None and not (isinstance(tolerance, numbers.Real) and tolerance >= 0):
+    if tolerance is not None and not (isinstance(tolerance, numbers.Real) and float(tolerance) >= 0):
         raise ConfigurationError(f"tolerance: expected a number of at least 0, got {tolerance!r}")
     parts = spectrum(X, format=format, rank=rank)
     with parts.arithmetic.active(strict=True):
