@@ -99,7 +99,8 @@ void check_lanes(Tally& tally, const MatrixProducts& products, const Vector& rig
 void check_full_columns(Tally& tally) {
   const Poll poll = [] {};
   constexpr std::size_t n = 20000;
-  for (const long signed_limbs : {1L, 2L, 5L, 20L, -1L, -2L, -5L, -20L}) {
+  constexpr auto most = static_cast<long>(SequentialKernel::max_limbs);
+  for (const long signed_limbs : {1L, 2L, 5L, most, -1L, -2L, -5L, -most}) {
     const bool cancels = signed_limbs < 0;
     const long n_limbs = std::abs(signed_limbs);
     const Bits bits(52 * n_limbs);

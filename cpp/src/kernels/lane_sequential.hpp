@@ -44,23 +44,9 @@ void dot8(std::uint64_t* result, const std::uint64_t* x, const std::uint64_t* u,
   }
 }
 
-constexpr int few(int limbs) { return limbs < 2 ? limbs : 2; }
-
-template <int... Limbs>
-struct Functions {
-  static constexpr SequentialKernel with_few[] = {{dot8<Limbs, few(Limbs)>, few(Limbs)}...};
-  static constexpr SequentialKernel with_all[] = {{dot8<Limbs, Limbs>, Limbs}...};
-};
-using AllFunctions =
-    Functions<1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20>;
-static_assert(sizeof(AllFunctions::with_all) / sizeof(SequentialKernel) ==
-              SequentialKernel::max_limbs);
-
-inline SequentialKernel sequential_of(std::size_t limbs, std::size_t matrix_limbs) {
-  const SequentialKernel& kernel = AllFunctions::with_few[limbs - 1];
-  return matrix_limbs <= kernel.matrix_limbs ? kernel : AllFunctions::with_all[limbs - 1];
-}
-
 }  // namespace
 
 }  // namespace mpsharp
+
+// The functions first.
+#include "sequential_table.hpp"

@@ -4,6 +4,6 @@
 
 namespace mpsharp {
 
-const LaneKernels& lanes_avx2(std::size_t limbs) noexcept { return *all_kernels[limbs - 1]; }
+const LaneKernels& lanes_avx2(std::size_t limbs) noexcept { return lanes_of_table(limbs); }
 
 }  // namespace mpsharp

@@ -275,20 +275,15 @@ LaneKernels::UpperSum upper_dot(std::int64_t* sums, const std::uint64_t* x, cons
   return {exponent, regular};
 }
 
-template <int L>
-constexpr LaneKernels kernels_of = {
-    range,    approximate_squares, multiply_group<L>, add_scaled<L>, round_integers<L>,
-    integers, multiply_columns,    upper_dot<L>};
-
-constexpr const LaneKernels* all_kernels[] = {
-    &kernels_of<1>,  &kernels_of<2>,  &kernels_of<3>,  &kernels_of<4>,  &kernels_of<5>,
-    &kernels_of<6>,  &kernels_of<7>,  &kernels_of<8>,  &kernels_of<9>,  &kernels_of<10>,
-    &kernels_of<11>, &kernels_of<12>, &kernels_of<13>, &kernels_of<14>, &kernels_of<15>,
-    &kernels_of<16>, &kernels_of<17>, &kernels_of<18>, &kernels_of<19>, &kernels_of<20>};
-static_assert(sizeof(all_kernels) / sizeof(all_kernels[0]) == SequentialKernel::max_limbs);
-
 }  // namespace
 
-const LaneKernels& lanes_ifma(std::size_t limbs) noexcept { return *all_kernels[limbs - 1]; }
+}  // namespace mpsharp
+
+// The functions first.
+#include "lane_table.hpp"
+
+namespace mpsharp {
+
+const LaneKernels& lanes_ifma(std::size_t limbs) noexcept { return lanes_of_table(limbs); }
 
 }  // namespace mpsharp

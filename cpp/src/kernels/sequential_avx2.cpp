@@ -5,7 +5,7 @@
 namespace mpsharp {
 
 SequentialKernel sequential_avx2(std::size_t limbs, std::size_t matrix_limbs) noexcept {
-  return sequential_of(limbs, matrix_limbs);
+  return sequential_of_table(limbs, matrix_limbs);
 }
 
 }  // namespace mpsharp

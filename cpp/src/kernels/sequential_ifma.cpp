@@ -31,58 +31,17 @@ void dot8(std::uint64_t* result, const std::uint64_t* x, const std::uint64_t* u,
   store(result + lanes * L, exponent);
 }
 
-template <int L>
-SequentialKernel choose(std::size_t matrix_limbs) noexcept {
-  constexpr int few = L < 2 ? L : 2;
-  if (matrix_limbs <= few) return {dot8<L, few>, few};
-  return {dot8<L, L>, L};
-}
-
 }  // namespace
 
+}  // namespace mpsharp
+
+// The functions first.
+#include "sequential_table.hpp"
+
+namespace mpsharp {
+
 SequentialKernel sequential_ifma(std::size_t limbs, std::size_t matrix_limbs) noexcept {
-  switch (limbs) {
-    case 1:
-      return choose<1>(matrix_limbs);
-    case 2:
-      return choose<2>(matrix_limbs);
-    case 3:
-      return choose<3>(matrix_limbs);
-    case 4:
-      return choose<4>(matrix_limbs);
-    case 5:
-      return choose<5>(matrix_limbs);
-    case 6:
-      return choose<6>(matrix_limbs);
-    case 7:
-      return choose<7>(matrix_limbs);
-    case 8:
-      return choose<8>(matrix_limbs);
-    case 9:
-      return choose<9>(matrix_limbs);
-    case 10:
-      return choose<10>(matrix_limbs);
-    case 11:
-      return choose<11>(matrix_limbs);
-    case 12:
-      return choose<12>(matrix_limbs);
-    case 13:
-      return choose<13>(matrix_limbs);
-    case 14:
-      return choose<14>(matrix_limbs);
-    case 15:
-      return choose<15>(matrix_limbs);
-    case 16:
-      return choose<16>(matrix_limbs);
-    case 17:
-      return choose<17>(matrix_limbs);
-    case 18:
-      return choose<18>(matrix_limbs);
-    case 19:
-      return choose<19>(matrix_limbs);
-    default:
-      return choose<20>(matrix_limbs);
-  }
+  return sequential_of_table(limbs, matrix_limbs);
 }
 
 }  // namespace mpsharp

@@ -2,6 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+
+#ifndef MPSHARP_MAX_LIMBS
+#define MPSHARP_MAX_LIMBS 20
+#endif
 
 namespace mpsharp {
 
@@ -16,8 +21,10 @@ namespace mpsharp {
 struct SequentialKernel {
   static constexpr std::size_t lanes = 8;
   static constexpr std::int64_t zero_exponent = -(std::int64_t{1} << 60);
-  /// Most limbs of a kernel: 1040 bits.
-  static constexpr std::size_t max_limbs = 20;
+  /// Most limbs of a kernel: 20, 1040 bits, unless the build wants fewer kernels.
+  static constexpr std::size_t max_limbs = MPSHARP_MAX_LIMBS;
+  /// 0, 1, ... max_limbs - 1: tables have a kernel for each.
+  using IndicesOfLimbs = std::make_integer_sequence<int, static_cast<int>(max_limbs)>;
 
   /// result_i, a group of numbers with limbs result[8 l + i] and exponents result[8 L + i], <- acc
   /// after acc = +0 and acc = RN(acc + RN(x_ij u_j)) for j < n, to p bits. x: [(j (matrix_limbs +
