@@ -60,10 +60,11 @@ class FixedConstants {
   }
 
   [[nodiscard]] double to_double(std::size_t i) const {
+    static_assert(FixedFormat::headroom == 16);
+    constexpr double units[] = {0x1p-48, 0x1p-112, 0x1p-176};  // of the upper limbs
     double sum = 0.0;
-    for (std::size_t l = n_; l-- > 0 && l + 3 >= n_;) {
-      sum += std::ldexp(static_cast<double>(limbs_[i * n_ + l]),
-                        static_cast<int>(64 * static_cast<long>(l) - fraction_));
+    for (std::size_t l = 0; l < std::min<std::size_t>(n_, 3); ++l) {
+      sum += static_cast<double>(limbs_[(i + 1) * n_ - 1 - l]) * units[l];
     }
     return negative(i) ? -sum : sum;
   }

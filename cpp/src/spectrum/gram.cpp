@@ -7,6 +7,7 @@
 #include "arrow_operator.hpp"
 #include "double_arrow.hpp"
 #include "elementary.hpp"
+#include "fixed_products.hpp"
 #include "gram_matrix.hpp"
 #include "mpsharp/error.hpp"
 #include "mpsharp/kernels/matmul.hpp"
@@ -68,6 +69,8 @@ GramForm::GramForm(const Vector& sigma, Bits bits, std::size_t n_samples)
   }
 }
 
+GramForm::~GramForm() = default;
+
 GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits,
                    std::size_t n_samples, std::size_t rank, unsigned threads, const Poll& poll)
     : X_(std::move(X)),
@@ -79,11 +82,18 @@ GramForm::GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, 
       defect_(coarse_bits) {
   const Matrix a = gram_matrix(data, rows_, bits, threads, poll);
   Eigenpairs pairs = symmetric_eigenpairs(a, threads, poll);
-  const Matrix& q = pairs.vectors;
+  Matrix& q = pairs.vectors;
+  const bool fixed = FixedProducts::serves(bits);
+  if (fixed) FixedProducts::cut(q);  // before the defect is measured, which then covers it
   t_ = {std::move(pairs.values), Vector(q.rows() - 1, bits)};
   measure_defect(a, q, threads, poll);
   // Q' is read row by row, as it lies in memory: Q'x with Q would jump through it.
-  to_basis_ = make_products(transpose(q), Arithmetic::exact, threads);
+  const std::shared_ptr<const Matrix> rows = transpose(q);
+  if (fixed) {
+    fixed_to_basis_ = std::make_unique<const FixedProducts>(*rows);
+  } else {
+    to_basis_ = make_products(rows, Arithmetic::exact, threads);
+  }
   if (rows_) {
     inverse_poles_ = Vector(rank_, bits);
     for (std::size_t i = 0; i < rank_; ++i) {
@@ -131,10 +141,12 @@ void GramForm::measure_defect(const Matrix& a, const Matrix& q, unsigned threads
 }
 
 void GramForm::to_diagonal(Vector& out, const Vector& x, const Poll& poll) const {
-  if (to_basis_ == nullptr) {
-    copy(out, x);
-  } else {
+  if (fixed_to_basis_ != nullptr) {
+    fixed_to_basis_->apply(out, x);
+  } else if (to_basis_ != nullptr) {
     to_basis_->apply(out, x, poll);
+  } else {
+    copy(out, x);
   }
 }
 
@@ -145,7 +157,7 @@ Mpfr GramForm::reduction_error(const Arrow& arrow, const Vector& border,
   // ||X'|| is sqrt(||T||). Where A = X'X there is no X' in front.
   const Bits bits = coarse_bits;
   Mpfr out(bits), scratch(bits);
-  if (to_basis_ == nullptr) return out;
+  if (!is_rotated()) return out;
   const Mpfr y = length_of(pair.y), w = length_of(arrow.w);
   Mpfr b = length_of(border), coupling = length_of(pair.x);
   mpfr_div_ui(b, b, n_samples_, MPFR_RNDU);
@@ -179,7 +191,7 @@ void GramForm::projected_square(mpfr_ptr out, const Vector& f) const {
 }
 
 bool GramForm::shares_projection() const {
-  return to_basis_ != nullptr && rank_ == order() && rank_ != X_->columns();
+  return is_rotated() && rank_ == order() && rank_ != X_->columns();
 }
 
 std::shared_ptr<const GramForm::Labels> GramForm::labels(const Vector& y, const Poll& poll) const {
@@ -195,7 +207,7 @@ std::shared_ptr<const GramForm::Labels> GramForm::labels(const Vector& y, const 
     if (labels_ != nullptr && same(labels_->y)) return labels_;
   }
   auto made = std::make_shared<Labels>(Labels{y, Vector(order(), bits())});
-  to_basis_->apply(made->reduced, y, poll);
+  to_diagonal(made->reduced, y, poll);
   const std::scoped_lock lock(labels_mutex_);
   labels_ = made;
   return made;
@@ -208,7 +220,7 @@ void GramForm::projected_square(mpfr_ptr out, const Vector& u, const Vector& s,
     return;
   }
   Vector f(order(), bits());
-  to_basis_->apply(f, rows_ ? s : u, poll);
+  to_diagonal(f, rows_ ? s : u, poll);
   projected_square(out, f);
 }
 
@@ -257,11 +269,15 @@ GramForm::State GramForm::state(const StateView& seen, const Vector& y, const Po
 
 Arrow GramForm::arrow(const State& at, const Tridiagonal& t, Vector border) const {
   const std::size_t k = border.size();
-  Arrow out{t, rows_ ? &t : nullptr, at.scale, std::move(border), at.w, at.corner};
+  Arrow out{{Vector(k, bits()), t.off_diagonal},
+            rows_ ? &t : nullptr,
+            at.scale,
+            std::move(border),
+            at.w,
+            at.corner};
   for (std::size_t i = 0; i < k; ++i) {
     mpfr_div_ui(out.border[i], out.border[i], n_samples_, MPFR_RNDN);
     mpfr_mul(out.a.diagonal[i], t.diagonal[i], at.scale, MPFR_RNDN);
-    if (i + 1 < k) mpfr_mul(out.a.off_diagonal[i], t.off_diagonal[i], at.scale, MPFR_RNDN);
   }
   return out;
 }
@@ -283,7 +299,7 @@ Observation GramForm::observe(const StateView& seen, const Vector& y, Bits preci
     // Q't = 2 c Q's - Q'y: the imbalance needs Q's, too, and Q'y is always the same.
     const std::shared_ptr<const Labels> fixed = labels(y, poll);
     reduced_s = Vector(order(), bits());
-    to_basis_->apply(reduced_s, at.s, poll);
+    to_diagonal(reduced_s, at.s, poll);
     for (std::size_t i = 0; i < order(); ++i) {
       mpfr_mul(border[i], at.c, reduced_s[i], MPFR_RNDN);
       mpfr_mul_2ui(border[i], border[i], 1, MPFR_RNDN);

@@ -34,10 +34,14 @@ class ScaledArrow {
     const Bits bits = arrow.border.bits();
     Vector mb(arrow.border);
     Mpfr scratch(bits);
-    if (arrow.metric != nullptr) multiply(mb, scratch, *arrow.metric, arrow.border);
-    const ConstSpan off = arrow.a.off_diagonal;
-    is_diagonal_ = std::all_of(off.begin(), off.end(),
-                               [](const __mpfr_struct& x) { return mpfr_zero_p(&x) != 0; });
+    is_diagonal_ = is_zero(arrow.a.off_diagonal);
+    if (arrow.metric != nullptr && is_zero(arrow.metric->off_diagonal)) {
+      for (std::size_t i = 0; i < k; ++i) {
+        mpfr_mul(mb[i], arrow.metric->diagonal[i], arrow.border[i], MPFR_RNDN);
+      }
+    } else if (arrow.metric != nullptr) {
+      multiply(mb, scratch, *arrow.metric, arrow.border);
+    }
     const long none = MPFR_EMIN_DEFAULT;
     const long eb = largest_exponent(arrow.border), em = largest_exponent(mb);
     const long ew = largest_exponent(arrow.w);
@@ -107,6 +111,11 @@ class ScaledArrow {
   [[nodiscard]] bool has_metric() const { return arrow_.metric != nullptr; }
 
  private:
+  static bool is_zero(ConstSpan numbers) {
+    return std::ranges::all_of(numbers,
+                               [](const __mpfr_struct& x) { return mpfr_zero_p(&x) != 0; });
+  }
+
   /// c and G' = T G T^-1.
   void set_layers(long ew, long coupling) {
     const std::size_t m = arrow_.w.size();

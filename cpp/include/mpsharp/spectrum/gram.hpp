@@ -12,6 +12,8 @@
 
 namespace mpsharp {
 
+class FixedProducts;
+
 /// The data matrix reduced once so that the Hessian's largest eigenvalue costs O(k) per evaluation,
 /// k = min(n, d): A = XX' (n <= d) or X'X (n > d), and its decomposition
 /// A = Q T Q', T diagonal, its entries falling.
@@ -31,6 +33,7 @@ class GramForm {
   /// @param rank  numerical rank of X: singular values beyond it count as zero in Pi
   GramForm(std::shared_ptr<const MatrixProducts> X, const Matrix& data, Bits bits,
            std::size_t n_samples, std::size_t rank, unsigned threads, const Poll& poll);
+  ~GramForm();
 
   [[nodiscard]] Bits bits() const { return t_.diagonal.bits(); }
   [[nodiscard]] std::size_t order() const { return t_.diagonal.size(); }
@@ -66,7 +69,11 @@ class GramForm {
   /// Eigenvalues of A beyond rounding errors, where the rank is deficient.
   [[nodiscard]] Tridiagonal kept_poles() const;
 
-  void to_diagonal(Vector& out, const Vector& x, const Poll& poll) const;  ///< Q'x
+  [[nodiscard]] bool is_rotated() const {
+    return to_basis_ != nullptr || fixed_to_basis_ != nullptr;
+  }
+  /// Q'x, to 3 k 2^-bits of the largest entry of x or better.
+  void to_diagonal(Vector& out, const Vector& x, const Poll& poll) const;
   /// ||A Q - Q T|| / ||T|| + ||Q'Q - I||, once.
   void measure_defect(const Matrix& a, const Matrix& q, unsigned threads, const Poll& poll);
   /// How far the defect can move the residual of this eigenpair.
@@ -88,9 +95,11 @@ class GramForm {
   std::size_t n_samples_;
   bool rows_;  ///< A = XX'
   std::size_t rank_;
-  Tridiagonal t_;                                   ///< diagonal: the eigenvalues of A
-  std::unique_ptr<const MatrixProducts> to_basis_;  ///< products with Q'; null if Q = I
-  Mpfr size_;                                       ///< a bound for ||T||
+  Tridiagonal t_;  ///< diagonal: the eigenvalues of A
+  /// Products with Q', in one form or the other; both null if Q = I.
+  std::unique_ptr<const MatrixProducts> to_basis_;
+  std::unique_ptr<const FixedProducts> fixed_to_basis_;
+  Mpfr size_;  ///< a bound for ||T||
   Mpfr defect_;
   Vector inverse_poles_{0, Bits(53)};  ///< the first `rank` of them, where A = XX'
   mutable std::mutex labels_mutex_;
