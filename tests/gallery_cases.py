@@ -30,6 +30,9 @@ class Case:
             raise DatasetError("moon-rocks.npz: truncated")
         if self.name == "hangs":
             time.sleep(600)
+        if self.name == "where":
+            (folder / "where.txt").write_text(os.environ["MPSHARP_DATA"])
+            return {"files": ["where.txt"], "tables": []}
         (folder / f"{self.name}.txt").write_text(f"seed {seed}, full {full}")
         report(f"{self.name}: a line")
         return {
@@ -45,6 +48,18 @@ def exhibit(name, group=""):
 EXHIBITS = {
     name: exhibit(name, "both" if name in ("one", "two") else "")
     for name in (
-        *("one", "two", "three", "fails", "crashes", "absent", "damaged", "hangs", "blocked", "full disk"),
+        *(
+            "one",
+            "two",
+            "three",
+            "fails",
+            "crashes",
+            "absent",
+            "damaged",
+            "hangs",
+            "blocked",
+            "full disk",
+            "where",
+        ),
     )
 }

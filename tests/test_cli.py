@@ -107,6 +107,7 @@ def test_run_with_sgd(tmp_path, command):
         (["theory", "--imbalance", "1,2"], "imbalance: expected one number or 1"),
         (["theory", "--imbalance", "x"], "imbalance: number"),
         (["paper", "fig99"], "fig99"),
+        (["paper", "table02", "--data-dir", "nowhere"], "nowhere"),
         (["paper", "fig06", "--out", "/proc/nothing"], "OutputError"),
     ],
 )

@@ -141,6 +141,12 @@ def paper(
     full: Annotated[bool, typer.Option("--full", help=FULL)] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes at a time; all cores by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Make also what was made before.")] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder with the original data, instead of MPSHARP_DATA.")
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch public data that is nowhere found.")
+    ] = False,
 ) -> None:
     """Make figures and tables of the paper, and a page, index.html, that shows them.
 
@@ -152,7 +158,17 @@ def paper(
     if names == ["list"]:
         print(registry.listing())
         return
-    outcomes = gallery.make_all(names, out, full=full, seed=seed, jobs=jobs, force=force, report=print)
+    outcomes = gallery.make_all(
+        names,
+        out,
+        full=full,
+        seed=seed,
+        jobs=jobs,
+        force=force,
+        report=print,
+        directory=data_dir,
+        download=download,
+    )
     statuses = [outcome.status for outcome in outcomes.values()]
     if "failed" in statuses:
         raise SystemExit(1)

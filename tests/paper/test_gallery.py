@@ -104,6 +104,25 @@ def test_data_that_appears_is_another_origin(tmp_path, monkeypatch):
     assert after["sources"] == {"svhn-3-5": {"name": "svhn_3_5.npz", "bytes": 5}}
 
 
+def test_a_folder_of_data_may_be_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPSHARP_DATA", str(tmp_path / "nothing"))
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
+    assert make(["where"], out, directory="data")[0] == {"where": "made"}
+    assert (out / "where.txt").read_text() == str(tmp_path / "data")
+    assert os.environ["MPSHARP_DATA"] == str(tmp_path / "nothing")
+
+
+def test_data_that_is_nowhere_found_is_fetched_where_allowed(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(gallery.datasets, "source", lambda name: None if name == "svhn-3-5" else tmp_path)
+    monkeypatch.setattr(gallery.datasets, "load", lambda name, download: asked.append((name, download)))
+    monkeypatch.setattr(gallery, "_make", lambda *task: {})
+    gallery.make_all(["table11", "fig12", "fig28"], tmp_path, download=True)
+    assert asked == [("svhn-3-5", True)]
+
+
 def test_mistakes_before_any_work(tmp_path):
     with pytest.raises(UnknownNameError, match="fig30"):
         gallery.make_all(["fig06", "fig30"], tmp_path / "out")

@@ -64,4 +64,15 @@ def source(name: str, *, directory: str | Path | None = None) -> Path | None:
     return _cache.find(folders, *_PUBLISHED.get(name, ((),)))
 
 
-__all__ = ["Dataset", "load", "names", "source"]
+def folder(directory: str | Path) -> Path:
+    """Return the folder as an absolute path.
+
+    Raises
+    ------
+    DatasetError
+        It is none.
+    """
+    return _cache.search_path(Path(directory))[0].resolve()
+
+
+__all__ = ["Dataset", "folder", "load", "names", "source"]

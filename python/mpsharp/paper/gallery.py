@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
@@ -18,6 +18,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+from mpsharp import datasets
 from mpsharp.errors import MissingDatasetError, MpsharpError, check_name
 from mpsharp.initialization import check_count, check_seed
 from mpsharp.output import writable_folder
@@ -70,6 +71,8 @@ def make_all(
     force: bool = False,
     report: Callable[[str], None] = print,
     registry: str = REGISTRY,
+    directory: str | Path | None = None,
+    download: bool = False,
 ) -> dict[str, Outcome]:
     """Make exhibits, each in a process of its own, and write ``index.html``.
 
@@ -86,6 +89,8 @@ def make_all(
     force : make also what was made before, and find nothing again of what earlier calls left.
     report : called with each line of text for the user.
     registry : where the exhibits are, as ``module:attribute``.
+    directory : folder with the data, instead of the one that MPSHARP_DATA names.
+    download : fetch public data that is nowhere found, before anything is computed.
 
     Returns
     -------
@@ -97,6 +102,8 @@ def make_all(
         A name that is no exhibit's; before anything is computed.
     OutputError
         `out` cannot be written to; before anything is computed.
+    DatasetError
+        `directory` is no folder, or a download failed; before anything is computed.
     KeyboardInterrupt, SystemExit
         Ctrl-C; SIGTERM or the end of the terminal: the processes are ended, and the page is written of what
         there is. Where this process is killed, its processes end, too. Long runs of an unfinished exhibit are
@@ -108,7 +115,32 @@ def make_all(
         check_name("figure or table", name, exhibits)
     check_seed(seed)
     at_once = available_cores() if jobs is None else check_count("jobs", jobs)
+    chosen = {} if directory is None else {"MPSHARP_DATA": str(datasets.folder(directory))}
     folder = writable_folder(out)
+    with _environment(chosen):
+        if download:
+            _fetch(exhibits[name].data for name in wanted)
+        return _make(wanted, exhibits, folder, (registry, folder, full, seed), at_once, force, report)
+
+
+def _fetch(data: Iterable[str]) -> None:
+    """Download what public data is nowhere found."""
+    needed = {name for names in data for name in names.split(", ")} & set(datasets.names())
+    for name in sorted(needed):
+        if datasets.source(name) is None:
+            datasets.load(name, download=True)
+
+
+def _make(
+    wanted: Sequence[str],
+    exhibits: Mapping[str, Exhibit],
+    folder: Path,
+    task: tuple[str, Path, bool, int],
+    at_once: int,
+    force: bool,
+    report: Callable[[str], None],
+) -> dict[str, Outcome]:
+    _, _, full, seed = task
     outcomes: dict[str, Outcome] = {}
     if force:
         for name in wanted:
@@ -121,7 +153,7 @@ def make_all(
     queues = _queues([exhibits[name] for name in wanted if name not in outcomes])
     with orderly_endings():
         try:
-            with closing(_run(queues, at_once, (registry, folder, full, seed), report)) as ended:
+            with closing(_run(queues, at_once, task, report)) as ended:
                 for name, outcome in ended:
                     outcomes[name] = outcome
                     _note(folder, exhibits[name], outcome, report)
