@@ -77,3 +77,11 @@ def test_depth_raises_the_prediction_where_the_difficulty_is_above_one_and_lower
     for y, rising in ((np.full(3, 2.0), True), (np.full(3, 0.1), False)):
         values = [theory.predicted_sharpness(X, y, depth) for depth in range(2, 7)]
         assert values == sorted(values, reverse=not rising)
+
+
+@given(st.integers(-1000, 1000), st.floats(1, 2), depths)
+def test_roots_of_difficulties_of_any_size_are_right_in_float64(exponent, m, depth):
+    # Q^((D−1)/D) for X = 1 and y² = Q: ten roundings in all, whatever the size of Q.
+    y = np.ldexp(m, exponent // 2)
+    predicted = theory.predicted_sharpness([[1.0]], [y], depth)
+    assert close(predicted, theory.predicted_sharpness([[1.0]], [y], depth, format=100), 10 * 2.0**-53)

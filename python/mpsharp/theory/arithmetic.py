@@ -131,10 +131,14 @@ def sqrt(x: Number) -> Number:
 
 
 def power(x: Number, numerator: int, denominator: int) -> Number:
-    """x**(numerator/denominator) for x ≥ 0 and a positive exponent."""
+    """x**(numerator/denominator) for x ≥ 0 and a positive exponent, with an error of a few roundings."""
     if isinstance(x, gmpy2.mpfr):
         return gmpy2.rootn(x**numerator, denominator)
-    return float(x) ** (numerator / denominator)
+    # The exponent's rounding counts log x times: the power of two is raised exactly but for a remainder.
+    m, e = math.frexp(x)
+    whole = round(e / denominator)
+    rest = math.ldexp(m, e - whole * denominator)
+    return math.ldexp(rest ** (numerator / denominator), whole * numerator)
 
 
 def total(values: Array) -> Number:
