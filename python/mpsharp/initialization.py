@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mpsharp.draws import standard_normal, uniform
 from mpsharp.errors import ConfigurationError
 
 Parameters: TypeAlias = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -48,8 +49,8 @@ def pytorch_default(n_features: int, depth: int, rng: np.random.Generator) -> Pa
     v : float64 array, shape (depth - 1,)
     """
     bound = 1.0 / np.sqrt(check_count("n_features", n_features))
-    u = rng.uniform(-bound, bound, n_features)
-    return u, rng.uniform(-1.0, 1.0, check_depth(depth) - 1)
+    u = uniform(rng, -bound, bound, n_features)
+    return u, uniform(rng, -1.0, 1.0, check_depth(depth) - 1)
 
 
 def alpha_beta(
@@ -61,22 +62,22 @@ def alpha_beta(
     """
     check_positive("alpha", alpha)
     check_positive("beta", beta)
-    u = alpha * rng.standard_normal(check_count("n_features", n_features))
-    return u, beta * rng.standard_normal(check_depth(depth) - 1)
+    u = alpha * standard_normal(rng, check_count("n_features", n_features))
+    return u, beta * standard_normal(rng, check_depth(depth) - 1)
 
 
 def balanced(X: npt.ArrayLike, depth: int, rng: np.random.Generator, *, norm: float = 0.5) -> Parameters:
     """Draw a balanced start (Assumption 4.5): ‖Πu‖ = v_l = norm for every l, u in the row space of X.
 
-    u has a uniformly random direction in the row space, drawn as normal coefficients of the right
-    singular vectors; v is constant. The layers are balanced up to the rounding errors of float64.
+    u has a uniformly random direction in the row space: that of projected normal draws. v is constant. The
+    layers are balanced up to the rounding of u, which is computed as if exactly and rounded once.
 
     Parameters
     ----------
     X : array_like, shape (n_samples, n_features)
         Not zero.
     depth : D ≥ 2.
-    rng : draws one number for each rank of X.
+    rng : draws one number for each feature.
     norm : above 0.
 
     Returns
@@ -93,8 +94,7 @@ def balanced(X: npt.ArrayLike, depth: int, rng: np.random.Generator, *, norm: fl
     matrix = np.asarray(X, dtype=np.float64)
     if matrix.ndim != 2 or not matrix.any():
         raise ConfigurationError(f"X: expected a matrix other than zero, got shape {matrix.shape}")
-    _, sigma, right = np.linalg.svd(matrix, full_matrices=False)
-    rank = int(np.sum(sigma > max(matrix.shape) * 2.0**-52 * sigma[0]))
-    coefficients = rng.standard_normal(rank)
-    u = coefficients @ right[:rank]
-    return norm * (u / np.linalg.norm(u)), np.full(check_depth(depth) - 1, float(norm))
+    from mpsharp.row_space import scaled_part  # not above: what it needs checks its arguments here
+
+    u = standard_normal(rng, matrix.shape[1])
+    return scaled_part(matrix, u, norm), np.full(check_depth(depth) - 1, float(norm))

@@ -8,6 +8,10 @@ import pytest
 from mpsharp.datasets import mel
 
 
+def band_edges():
+    return np.array([mel.mel_to_hertz(m) for m in np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), 66)])
+
+
 def test_against_the_definition():
     """One frame in the middle, its Fourier sums and bands written out."""
     sound = np.random.default_rng(0).uniform(-1, 1, 4096)
@@ -15,7 +19,7 @@ def test_against_the_definition():
     assert got.shape == (64, 9)
     n = np.arange(2048)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * n / 2048)
-    edges = mel.mel_to_hertz(np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), 66))
+    edges = band_edges()
     padded = np.concatenate([np.zeros(1024), sound, np.zeros(1024)])
 
     def band_powers(frame):
@@ -46,7 +50,7 @@ def test_a_tone_is_loudest_in_its_band(hertz):
     time = np.arange(16000) / 16000
     loudness = mel.mel_decibels(np.sin(2 * np.pi * hertz * time)[None])[0]
     assert loudness.shape == (64, 32)
-    edges = mel.mel_to_hertz(np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), 66))
+    edges = band_edges()
     band = loudness.mean(axis=1).argmax()
     # A window's main lobe is 4·16000/2048 Hz wide: a neighbour may win.
     assert edges[band] - 31.25 <= hertz <= edges[band + 2] + 31.25
@@ -69,4 +73,4 @@ def test_bands_cover_the_spectrum_with_equal_areas():
     # The trapezoidal rule on a triangle some six to 45 grid steps wide.
     np.testing.assert_allclose(areas, 1, atol=0.1)
     assert (weights[:, 1:-1].sum(axis=0) > 0).all()
-    assert mel.mel_to_hertz([0, 15, 42]).tolist() == pytest.approx([0, 1000, 6400], rel=2**-50)
+    assert [mel.mel_to_hertz(m) for m in (0, 15, 42)] == [0, 1000, 6400]

@@ -69,6 +69,14 @@ Tridiagonals reduce(DoubleMatrix a, const Poll& poll) {
   return out;
 }
 
+/// Of the same bits everywhere, unlike std::hypot.
+double hypotenuse(double f, double g) {
+  const double larger = std::max(std::abs(f), std::abs(g));
+  if (larger == 0) return 0;
+  const double ratio = std::min(std::abs(f), std::abs(g)) / larger;
+  return larger * std::sqrt(1 + ratio * ratio);
+}
+
 /// The implicit QL iteration (EISPACK's tql2); the vectors are the rows of v.
 void iterate(std::vector<double>& d, std::vector<double>& e, DoubleMatrix& v, const Poll& poll) {
   const std::size_t k = d.size();
@@ -83,13 +91,13 @@ void iterate(std::vector<double>& d, std::vector<double>& e, DoubleMatrix& v, co
       while (m + 1 < k && std::abs(e[m]) > negligible) ++m;
       if (m == l) break;
       double g = (d[l + 1] - d[l]) / (2 * e[l]);
-      g = d[m] - d[l] + e[l] / (g + std::copysign(std::hypot(g, 1.0), g));
+      g = d[m] - d[l] + e[l] / (g + std::copysign(hypotenuse(g, 1.0), g));
       double s = 1, c = 1, p = 0;
       bool underflow = false;
       for (std::size_t i = m; i-- > l;) {
         const double f = s * e[i];
         const double b = c * e[i];
-        double r = std::hypot(f, g);
+        double r = hypotenuse(f, g);
         e[i + 1] = r;
         if (r == 0) {
           d[i + 1] -= p;

@@ -157,10 +157,14 @@ def _loss_floor(problem: Problem, form: _core.SingularForm, labels: _core.Vector
 
 
 def _guarded(problem: Problem, bits: int) -> int:
-    """Bits of a decomposition through a Gram matrix, which squares the condition number."""
+    """Bits of a decomposition through a Gram matrix, which squares the condition number.
+
+    As for 53 bits at least: singular values of float64 data can be as near as its roundings put them, and
+    fewer bits would not tell their vectors apart.
+    """
     if "condition" not in problem._cache:
         problem._cache["condition"] = rank_and_condition(problem.X.astype(np.float64))[1]
-    return bits + GUARD_BITS + 2 * int(problem._cache["condition"])
+    return max(bits, 53) + GUARD_BITS + 2 * int(problem._cache["condition"])
 
 
 def _singular(problem: Problem, bits: int) -> _core.SingularForm:

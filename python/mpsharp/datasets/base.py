@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from mpsharp.datasets._elementwise import total
 from mpsharp.errors import ConfigurationError, DatasetError
 
 
@@ -89,9 +90,16 @@ class Dataset:
         chosen = chosen[rng.permutation(n)]
         samples = self.samples[chosen].astype(np.float64)
         samples = samples.reshape(n, samples.shape[1], -1)
-        mean = samples.mean(axis=(0, 2), keepdims=True)
-        deviation = samples.std(axis=(0, 2), keepdims=True)
+        centred = samples - _means(samples)
+        deviation = np.sqrt(_means(centred * centred))
         if np.any(deviation == 0):
             raise DatasetError(f"{self.name}: a channel of the drawn samples is constant")
-        X = ((samples - mean) / deviation).reshape(n, -1)
+        X = (centred / deviation).reshape(n, -1)
         return X, self.labels[chosen].astype(np.float64)
+
+
+def _means(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean of each channel of samples of shape (n, channels, size), as an array of shape (channels, 1)."""
+    n, channels, size = samples.shape
+    sums = total(samples.transpose(0, 2, 1).reshape(n * size, channels))
+    return np.asarray(sums / (n * size))[:, None]

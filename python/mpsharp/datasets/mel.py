@@ -1,9 +1,13 @@
-"""Mel-spectrograms in decibels, in plain NumPy."""
+"""Mel-spectrograms in decibels, the same on every machine."""
 
 from __future__ import annotations
 
+import gmpy2
 import numpy as np
 import numpy.typing as npt
+
+from mpsharp._scalar import wide_context
+from mpsharp.datasets._elementwise import circle, log10, power_spectrum, total
 
 RATE = 16_000
 WINDOW = 2048
@@ -11,7 +15,7 @@ HOP = 512
 BANDS = 64
 FLOOR = 80.0
 _SMALLEST = 1e-10
-_AT_ONCE = 256
+_AT_ONCE = 64  # sounds, which keeps a frame of each in the cache
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,19 +41,19 @@ def mel_decibels(waveforms: npt.ArrayLike) -> Floats:
     """
     sounds = np.asarray(waveforms)
     unit = 32768.0 if sounds.dtype == np.int16 else 1.0
-    weights = band_weights()
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+    bands = [(np.flatnonzero(row), row[row > 0, None]) for row in band_weights()]
+    window = (0.5 - 0.5 * circle(WINDOW)[0])[:, None]
     frames = 1 + sounds.shape[1] // HOP
     result = np.empty((len(sounds), BANDS, frames))
     for first in range(0, len(sounds), _AT_ONCE):
-        part = sounds[first : first + _AT_ONCE] / unit  # all at once would take gigabytes
-        part = np.pad(part, ((0, 0), (WINDOW // 2, WINDOW // 2)))
+        part = sounds[first : first + _AT_ONCE].T / unit  # all at once would take gigabytes
+        part = np.pad(part, ((WINDOW // 2, WINDOW // 2), (0, 0)))
         for frame in range(frames):
-            spectrum = np.fft.rfft(part[:, frame * HOP : frame * HOP + WINDOW] * window)
-            power = spectrum.real**2 + spectrum.imag**2
-            result[first : first + len(part), :, frame] = power @ weights.T
+            power = power_spectrum(part[frame * HOP : frame * HOP + WINDOW] * window)
+            for band, (places, weights) in enumerate(bands):
+                result[first : first + part.shape[1], band, frame] = total(power[places] * weights)
     result = np.maximum(result, _SMALLEST)
-    decibels = 10 * np.log10(result / result.max(axis=(1, 2), keepdims=True))
+    decibels = 10 * log10(result / result.max(axis=(1, 2), keepdims=True))
     floored: Floats = np.maximum(decibels, -FLOOR)
     return floored
 
@@ -59,8 +63,10 @@ def band_weights() -> Floats:
 
     Band k is a triangle of area 1 over [f_k, f_{k+2}] with its top at f_{k+1}; f_0 = 0, f_65 = 8 kHz.
     """
-    edges = mel_to_hertz(np.linspace(0.0, _hertz_to_mel(RATE / 2), BANDS + 2))
-    frequencies = np.fft.rfftfreq(WINDOW, 1 / RATE)
+    with wide_context(128):
+        last = 15 + 27 * gmpy2.log(gmpy2.mpfr(RATE) / 2000) / gmpy2.log(gmpy2.mpq("6.4"))
+        edges = np.array([mel_to_hertz(last * k / (BANDS + 1)) for k in range(BANDS + 2)])
+    frequencies = np.arange(WINDOW // 2 + 1) * RATE / WINDOW
     left, top, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (frequencies - left) / (top - left)
     falling = (right - frequencies) / (right - top)
@@ -68,12 +74,8 @@ def band_weights() -> Floats:
     return triangles
 
 
-def mel_to_hertz(mel: npt.ArrayLike) -> Floats:
+def mel_to_hertz(mel: float) -> float:
     """Slaney's mel scale: 200/3 Hz a mel up to 15 mel (1 kHz), then a factor of 6.4 every 27 mel."""
-    m = np.asarray(mel, dtype=np.float64)
-    return np.where(m < 15, m * 200 / 3, 1000 * 6.4 ** ((m - 15) / 27))
-
-
-def _hertz_to_mel(hertz: float) -> float:
-    """Inverse of `mel_to_hertz` above 1 kHz."""
-    return float(15 + 27 * np.log(hertz / 1000) / np.log(6.4))
+    with wide_context(128):
+        m = gmpy2.mpfr(mel)
+        return float(m * 200 / 3 if m < 15 else 1000 * gmpy2.mpq("6.4") ** ((m - 15) / 27))

@@ -208,12 +208,11 @@ def lines(
     made: list[Line] = []
     for n in possible(sizes, data):
         X, y = data.balanced_subset(n, np.random.default_rng(seed))
-        basis, triangle = np.linalg.qr(X.T)
         alpha, beta = float(1 / np.sqrt(3 * X.shape[1])), float(1 / np.sqrt(3))
         subset: Subset | None = None
         for k in range(weight_seeds):
             u, v = initialization.alpha_beta(X.shape[1], alpha, beta, np.random.default_rng([seed, k]))
-            problem = problems.reduced(problems.Problem(X=triangle.T, y=y, u=basis.T @ u, v=v), "spectral")
+            problem = problems.reduced(problems.Problem(X=X, y=y, u=u, v=v), "spectral")
             if subset is None:
                 subset = _subset(problem, alpha, beta, starts, np.random.default_rng([seed, n, 1]))
             imbalance = float(layer_imbalance(problem.X, problem.u, problem.v)[0])

@@ -21,7 +21,8 @@ from mpsharp import problems
 from mpsharp.errors import OutputError
 from mpsharp.paper.children import end_with_parent
 from mpsharp.problems import Problem
-from mpsharp.theory import PrecisionLaw, blowup_limit, predicted_sharpness
+from mpsharp.problems.step_sizes import data_step_size
+from mpsharp.theory import PrecisionLaw, blowup_limit
 from mpsharp.training import run
 from mpsharp.trajectory import Trajectory
 
@@ -62,7 +63,7 @@ class Case:
     most_steps: int = 4000
 
     def problem(self) -> Problem:
-        """Build it; for spectral coordinates decomposed once, in float64."""
+        """Build it; for spectral coordinates decomposed once, and rounded to float64."""
         made = self._problem()
         return problems.reduced(made, "spectral") if self.coordinates == "spectral" else made
 
@@ -71,8 +72,8 @@ class Case:
             return problems.appendix_d(self.n, self.limit_ratio, seed=self.seed, depth=self.depth)
         if self.family == "gaussian":
             made = problems.gaussian(self.n, seed=self.seed, depth=self.depth)
-            limit = predicted_sharpness(made.X, made.y, self.depth) / self.limit_ratio
-            return problems.gaussian(self.n, seed=self.seed, depth=self.depth, step_size=float(2 / limit))
+            step_size = data_step_size(made.X, made.y, self.depth, self.limit_ratio)
+            return problems.gaussian(self.n, seed=self.seed, depth=self.depth, step_size=step_size)
         return problems.from_dataset(
             self.family, self.n, self.seed, depth=self.depth, limit_ratio=self.limit_ratio, v=self.v
         )

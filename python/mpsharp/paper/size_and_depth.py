@@ -19,6 +19,7 @@ from mpsharp.paper.flow_runs import flow_points, flow_run
 from mpsharp.paper.kept import MakeRun, kept
 from mpsharp.paper.printed import SIZES
 from mpsharp.paper.sources import CIFAR, SPEECH, SUBJECTS, SVHN, drawn, possible
+from mpsharp.row_space import scaled_part
 from mpsharp.theory import Bounds, dataset_difficulty, minimizer_sharpness, minimizer_sharpness_bounds
 from mpsharp.training import run
 
@@ -171,12 +172,11 @@ def balanced(problem: Problem, norm: float = START) -> Problem:
 
     Parameters
     ----------
-    problem : float64 data with n_samples ≤ n_features and full rank.
+    problem : float64 data.
     norm : of every layer.
     """
-    u = problem.X.T @ np.linalg.solve(problem.X @ problem.X.T, problem.X @ problem.u)
-    layers = np.full(len(problem.v), norm)
-    return dataclasses.replace(problem, u=u * (norm / np.linalg.norm(u)), v=layers, recipe=None, _cache={})
+    u = scaled_part(problem.X, problem.u, norm)
+    return dataclasses.replace(problem, u=u, v=np.full(len(problem.v), norm), recipe=None, _cache={})
 
 
 def lines(

@@ -8,7 +8,7 @@ from mpsharp import datasets, initialization
 from mpsharp.initialization import check_depth, check_positive, check_seed
 from mpsharp.optimizers import GD
 from mpsharp.problems.problem import Problem
-from mpsharp.theory.difficulty import difficulty_float64
+from mpsharp.problems.step_sizes import data_step_size
 
 
 def from_dataset(
@@ -48,8 +48,6 @@ def from_dataset(
     u, layers = initialization.pytorch_default(X.shape[1], depth, rng)
     if v is not None:
         layers = np.full(depth - 1, float(v))
-    difficulty, top = difficulty_float64(X, y)
-    predicted = top**2 * difficulty ** ((depth - 1) / depth) / n
     recipe = {
         "name": "from_dataset",
         "dataset": name,
@@ -65,7 +63,7 @@ def from_dataset(
         y=y,
         u=u,
         v=layers,
-        optimizer=GD(float(2 * limit_ratio / predicted)),
+        optimizer=GD(data_step_size(X, y, depth, limit_ratio)),
         steps=steps,
         recipe=recipe,
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from gmpy2 import mpq
 
+from mpsharp.draws import standard_normal
 from mpsharp.errors import ConfigurationError
 from mpsharp.initialization import check_count, check_depth, check_positive, check_seed
 from mpsharp.optimizers import GD
+from mpsharp.problems.orthonormal import assembled, orthonormal
 from mpsharp.problems.problem import Problem
+from mpsharp.problems.step_sizes import predicted_step_size
 
 
 def appendix_d(
@@ -41,15 +45,12 @@ def appendix_d(
     if r > n:
         raise ConfigurationError(f"rank: expected at most n = {n}, got {r}")
     rng = np.random.default_rng(check_seed(seed))
-    w = np.linalg.qr(rng.standard_normal((n, n)))[0]
-    right = np.linalg.qr(rng.standard_normal((n, n)))[0]
-    u = 0.01 * rng.standard_normal(n)
+    w, right = (orthonormal(standard_normal(rng, (n, n)))[:r] for _ in range(2))
+    u = 0.01 * standard_normal(rng, n)
     sigma = np.sqrt(n) * np.array([5.477] + [0.233] * (r - 1))
     coefficients = np.sqrt(n) * np.array([0.3] + [1.414 / np.sqrt(r - 1)] * (r - 1))
-    X = (w[:, :r] * sigma) @ right[:, :r].T
-    y = w[:, :r] @ coefficients
-    difficulty = float(np.sum((coefficients / sigma) ** 2))
-    predicted = sigma[0] ** 2 * difficulty ** ((depth - 1) / depth) / n
+    X, y = assembled(w, sigma, right, coefficients)
+    difficulty = sum((mpq(c) / mpq(s)) ** 2 for c, s in zip(coefficients.tolist(), sigma.tolist(), strict=True))
     recipe = {
         "name": "appendix_d",
         "n": n,
@@ -64,7 +65,7 @@ def appendix_d(
         y=y,
         u=u,
         v=np.ones(depth - 1),
-        optimizer=GD(float(2 * limit_ratio / predicted)),
+        optimizer=GD(predicted_step_size(mpq(sigma[0]) ** 2, difficulty, n, depth, limit_ratio)),
         steps=steps,
         recipe=recipe,
     )
@@ -88,9 +89,9 @@ def gaussian(
     features = n if d is None else check_count("d", d)
     check_depth(depth)
     rng = np.random.default_rng(check_seed(seed))
-    X = rng.standard_normal((n, features))
-    y = rng.standard_normal(n)
-    u = check_positive("scale", scale) * rng.standard_normal(features)
+    X = standard_normal(rng, (n, features))
+    y = standard_normal(rng, n)
+    u = check_positive("scale", scale) * standard_normal(rng, features)
     optimizer = GD(step_size)
     recipe = {
         "name": "gaussian",
