@@ -17,7 +17,7 @@ class Case:
 
     def __call__(self, folder, *, full, seed, progress, report):
         with (folder / f"{self.name}.log").open("a") as log:
-            log.write(f"{os.environ['OMP_NUM_THREADS']}\n")
+            log.write(f"{os.environ.get('OPENBLAS_NUM_THREADS')}, {os.environ.get('MPSHARP_THREADS')}\n")
         if self.name == "fails":
             raise RuntimeError("on <purpose>")
         if self.name == "full disk":

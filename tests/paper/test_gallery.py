@@ -74,10 +74,19 @@ def test_failures_and_crashes_stay_alone_and_a_second_call_resumes(tmp_path):
     assert page.count("<section") == len(gallery_cases.EXHIBITS)
 
 
+@pytest.mark.parametrize(("names", "threads"), [(["three"], 6), (["three", "one"], 3)])
+def test_figures_share_the_cores_and_have_one_thread_of_blas_each(tmp_path, monkeypatch, names, threads):
+    monkeypatch.setattr(gallery, "available_cores", lambda: 6)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "5")
+    make(names, tmp_path)
+    for name in names:
+        assert (tmp_path / f"{name}.log").read_text() == f"1, {threads}\n"
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "5"
+
+
 @pytest.mark.parametrize("damage", ["code", "no file", "no manifest", "half a manifest", "a list"])
 def test_what_is_not_kept(tmp_path, monkeypatch, damage):
     case = gallery_cases.EXHIBITS["one"]
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     case.produce(tmp_path)
     expected = origin.origin(case.data, False, 0)
     assert origin.finished(tmp_path, "one", expected)["seconds"] > 0
@@ -168,7 +177,6 @@ class Page(html.parser.HTMLParser):
 
 
 def test_the_page_shows_everything_and_needs_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     gallery_cases.EXHIBITS["one"].produce(tmp_path)
     (tmp_path / "fig28_summary.csv").write_text(
         "run,status,observables,last,precision\n64 bits,completed,['loss'],0.123456789012,\n"

@@ -31,7 +31,7 @@ from mpsharp.paper.origin import finished, origin
 from mpsharp.resources import available_cores
 
 REGISTRY = "mpsharp.paper.registry:EXHIBITS"
-_THREADS = ("MPSHARP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,9 @@ def _start(
 ) -> None:
     receiver, sender = get_context("spawn").Pipe(duplex=False)
     process = get_context("spawn").Process(target=_work, args=(sender, name, *task), name=name)
-    with _environment({variable: str(threads) for variable in _THREADS}):
+    # On a busy machine BLAS's threads wait for each other and take many times the processor time; with one the
+    # sums do not depend on the number of cores either.
+    with _environment({"MPSHARP_THREADS": str(threads)} | dict.fromkeys(_BLAS_THREADS, "1")):
         process.start()
     sender.close()  # so that the end of the process ends the pipe
     live[receiver] = _Job(name, rest, process, time.perf_counter())
