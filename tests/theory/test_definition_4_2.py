@@ -54,6 +54,17 @@ def test_what_lies_outside_the_row_space_does_not_count(case, format):
     assert theory.is_balanced(case.X, u + outside, v, tolerance=2.0**-20 * float(v[0]) ** 2)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_nearly_singular_matrix_leaves_a_balanced_state_balanced(seed):
+    # Of rows that are 2⁻²⁶ apart, float64's row space is off by κ roundings, with which it sees what u has
+    # outside.
+    a, b, u = np.random.default_rng(seed).standard_normal((3, 4))
+    X = np.array([a, a + 2.0**-26 * b])
+    v = float(oracles.imbalance(X, u, [0.0])[0]) ** 0.5
+    assert theory.is_balanced(X, u, [v])
+    assert not theory.is_balanced(X, u, [(1 + 2.0**-10) * v])
+
+
 @given(cases(), formats)
 def test_threshold_is_where_the_upper_bounds_slope_changes_sign(case, format):
     # d(upper)/dt = (σ₁² − ‖Py‖²/t²)/n vanishes at t = ‖Py‖/σ₁, and t(C*) = ‖Py‖/σ₁, since
@@ -121,6 +132,18 @@ def test_labels_without_a_part_in_the_column_space_are_refused():
         theory.imbalance_threshold(X, [2.0, -1.0])
     with pytest.raises(ConfigurationError, match="Q = 0"):
         theory.imbalance_threshold(X, [2.0, -1.0], format=100)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_outside_a_nearly_singular_matrix_are_refused(seed):
+    # As above: the singular vector of the small singular value is off by κ roundings, and y is seen in it.
+    a, b = np.random.default_rng(seed).integers(-9, 10, (2, 3)).astype(float)
+    X = np.array([a, a + 2.0**-26 * b]).T
+    outside = np.cross(a, b)
+    assert (outside @ X).tolist() == [0.0, 0.0]
+    with pytest.raises(ConfigurationError, match="Q = 0"):
+        theory.imbalance_threshold(X, outside)
+    assert theory.imbalance_threshold(X, outside + 2.0**-10 * a) > 0
 
 
 def test_shapes_and_options_are_checked():
