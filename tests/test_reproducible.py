@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import digests
 import pytest
 
+import digests
 from mpsharp.errors import DatasetError
 
 EXPECTED = {

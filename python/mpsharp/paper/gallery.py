@@ -224,7 +224,7 @@ def _start(
 ) -> None:
     receiver, sender = get_context("spawn").Pipe(duplex=False)
     process = get_context("spawn").Process(target=_work, args=(sender, name, *task), name=name)
-    # On a busy machine BLAS's threads wait for each other and take many times the processor time; with one the
+    # On a busy machine BLAS's threads wait for each other and take many times the processor time; with one,
     # sums do not depend on the number of cores either.
     with _environment({"MPSHARP_THREADS": str(threads)} | dict.fromkeys(_BLAS_THREADS, "1")):
         process.start()

@@ -33,9 +33,7 @@ def orthonormal(draws: Floats) -> ExactArray:
         [from_core(form.right_combination(to_core(ExactArray.from_float64(e, _BITS)))) for e in np.eye(n)]
     )
     signs = _householder_signs(found.to_float64().T)
-    return ExactArray(
-        found.bits, found.sign * signs[:, None], found.kind, found.exponent, found.limbs
-    )
+    return ExactArray(found.bits, found.sign * signs[:, None], found.kind, found.exponent, found.limbs)
 
 
 def assembled(w: ExactArray, sigma: Floats, r: ExactArray, coefficients: Floats) -> tuple[Floats, Floats]:

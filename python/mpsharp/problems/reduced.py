@@ -32,8 +32,9 @@ def reduced(problem: Problem, coordinates: Literal["row_space", "spectral"] = "r
     problem : with float64 data.
     coordinates : "row_space" or "spectral"
         "row_space": X = L R, R with orthonormal rows (`mpsharp.coordinates`); the result has X = L, u = R u,
-        and is the problem itself unless n_features > n_samples. "spectral": X = W diag(σ) R; the result has X = diag(σ),
-        y = Wᵀy, u = R u. A part of y outside the column space of X becomes one label in a row of zeros.
+        and is the problem itself unless n_features > n_samples. "spectral": X = W diag(σ) R; the result has
+        X = diag(σ), y = Wᵀy, u = R u. A part of y outside the column space of X becomes one label in a row
+        of zeros.
 
     Raises
     ------

@@ -35,9 +35,7 @@ def data_step_size(X: Floats, y: Floats, depth: int, limit_ratio: float) -> floa
     return predicted_step_size(*_top_and_difficulty(X, y), len(X), depth, limit_ratio)
 
 
-def predicted_step_size(
-    top_square: Any, difficulty: Any, n: int, depth: int, limit_ratio: float
-) -> float:
+def predicted_step_size(top_square: Any, difficulty: Any, n: int, depth: int, limit_ratio: float) -> float:
     """Return 2ρ/Ŝ_D, Ŝ_D = σ₁²·Q^((D−1)/D)/n, rounded once; σ₁² and Q are numbers of gmpy2."""
     with wide_context(_BITS):
         power = gmpy2.rootn(gmpy2.mpfr(difficulty) ** (depth - 1), depth)

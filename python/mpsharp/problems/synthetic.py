@@ -29,6 +29,9 @@ def appendix_d(
     evenly over the rest); random orthonormal singular vectors; u ~ 0.01·N(0, I), v = 1. The generator
     of the paper is lost: this is our reading of its call ``minimal_data(100, 5.477, 0.233, 0.3, 1.414)``.
 
+    W and R are the factors Q that `numpy.linalg.qr` approximates, of normal draws. They, X, y and the step
+    size are computed with guard bits and rounded once: a seed gives the same bits on every machine.
+
     Parameters
     ----------
     n : number of samples and of features, at least 2.
@@ -50,7 +53,8 @@ def appendix_d(
     sigma = np.sqrt(n) * np.array([5.477] + [0.233] * (r - 1))
     coefficients = np.sqrt(n) * np.array([0.3] + [1.414 / np.sqrt(r - 1)] * (r - 1))
     X, y = assembled(w, sigma, right, coefficients)
-    difficulty = sum((mpq(c) / mpq(s)) ** 2 for c, s in zip(coefficients.tolist(), sigma.tolist(), strict=True))
+    ratios = (mpq(c) / mpq(s) for c, s in zip(coefficients.tolist(), sigma.tolist(), strict=True))
+    difficulty = sum(ratio**2 for ratio in ratios)
     recipe = {
         "name": "appendix_d",
         "n": n,
