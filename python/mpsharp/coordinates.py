@@ -12,7 +12,8 @@ elsewhere, so a result says which coordinates it used. With r the rank of X, a s
 
 Singular values up to max(n, d)·2⁻⁵²·σ₁ count as zero (`Problem.rank`) in the last two. Everything is
 computed from the data as they were given, with guard bits, and rounded once to the format of the run: σ_i,
-d_i, ν_i and the floor, or L and a. The float formats use NumPy's float64 decompositions instead.
+d_i, ν_i and the floor, or L and a. The float formats use NumPy's float64 decompositions instead, whose last
+bits, and vectors of nearly equal singular values, differ from processor to processor.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ _PROBLEM_ARRAYS = ("X", "y", "u", "v")
 def save(trajectory: Trajectory, path: str | Path) -> Path:
     """Write a trajectory to the folder `path`: ``config.json`` and ``arrays.npz``.
 
-    The problem's arrays are stored, too, although most have a recipe: a rebuilt singular value
-    decomposition or an absent data set would not give the same bits on another machine. The manifest
-    is written last, with a hash of itself and one of the arrays, so that a broken write is noticed.
+    The problem's arrays are stored, too, although most have a recipe: without the data set, or with a NumPy
+    of other random streams, it would not give the same bits. The manifest is written last, with a hash of
+    itself and one of the arrays, so that a broken write is noticed.
 
     Returns
     -------

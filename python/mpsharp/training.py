@@ -74,7 +74,8 @@ def run(
         at every record, confirmed by a run at more bits: `Trajectory.precision_choice` and
         `mpsharp.automatic.choose_precision`. It makes several runs, each with its progress bar.
     format : Format, int or str, optional
-        A Format; or "float32" or "float64", NumPy's own arithmetic. Not together with `bits`.
+        A Format; or "float32" or "float64", NumPy's own arithmetic, whose sharpness and coordinates LAPACK
+        computes and rounds as the processor has it. Not together with `bits`.
     optimizer : GD, SGD or GradientFlow, optional
         The problem's own by default.
     steps : int, optional
@@ -109,7 +110,8 @@ def run(
         bits. "proven": of how many it is proven, against the run of exact arithmetic, enclosed in ball
         arithmetic; for GD without noise, and with python-flint (``pip install "mpsharp[verify]"``).
     seed : int
-        Seed of the default problem, and of the batches of SGD.
+        Seed of the default problem, and of the batches of SGD. A seed gives the same bits on every machine,
+        but for what the float formats leave to NumPy and LAPACK.
     progress : bool, optional
         Show a progress bar on standard error; by default only where that is a terminal.
 
