@@ -120,7 +120,10 @@ class Problem:
 
     @property
     def rank(self) -> int:
-        """Numerical rank of X: singular values above max(n, d)·2⁻⁵²·σ₁, computed in float64."""
+        """Numerical rank of X: singular values above max(n, d)·2⁻⁵²·σ₁, computed in float64.
+
+        Of one within LAPACK's rounding errors of that border, processors may judge differently.
+        """
         if "rank" not in self._cache:
             self._cache["rank"] = rank_and_condition(self.X.astype(np.float64))[0]
         return int(self._cache["rank"])
