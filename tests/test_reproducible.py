@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import digests
-from mpsharp.errors import DatasetError
+from mpsharp.errors import MissingDatasetError
 
 EXPECTED = {
     "default": "c4387222617e755d",
@@ -60,7 +60,7 @@ def test_bits_on_every_machine(name):
 def test_bits_of_real_data_on_every_machine(name):
     try:
         made = digests.WITH_DATA[name]()
-    except DatasetError as error:
+    except MissingDatasetError as error:
         pytest.skip(f"needs real data: {error}")
     assert made == EXPECTED[name]
 

@@ -31,8 +31,8 @@ class StepControl {
 
   [[nodiscard]] double tolerance() const { return tolerance_; }
   [[nodiscard]] double step_size() const { return step_size_; }
-  /// Sets the next step size, cut to max_step and to 20 significant bits: the last bits of std::pow,
-  /// which differ from library to library, do not count.
+  /// Sets the next step size, cut to max_step and to 20 significant bits: the last bits of
+  /// std::pow, which differ from library to library, do not count.
   void propose(double step_size);
   /// Sets the next step size as it is.
   void hold(double step_size) { step_size_ = step_size; }
