@@ -71,7 +71,7 @@ def test_equals_the_run_at_twice_the_bits_in_fifty_problems(seed):
 
 def test_default_problem_blows_up_as_in_exact_arithmetic():
     run = mpsharp.run(bits="auto", coordinates="spectral", observables="loss,sharpness")
-    # From 384 bits on the curves coincide to the eye (THEORY); 40 bits of agreement take some more.
+    # From 384 bits on the curves coincide to the eye; 40 bits of agreement take some more.
     assert 384 <= run.format.bits <= 384 + 60
     assert (run.status, run.catapult_step) == ("diverged", 422)
     assert run.rerun().identical(run)

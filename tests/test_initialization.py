@@ -9,6 +9,7 @@ from mpsharp import initialization
 from mpsharp.errors import ConfigurationError
 
 SAMPLES = 40_000
+LAYERS = 801  # of which 800 are drawn with v, SAMPLES // 800 times
 # Six deviations of a sample variance: Var(s²) ≈ (κ − 1) σ⁴/N, kurtosis κ = 1.8 (uniform), 3 (normal).
 UNIFORM_SLACK, NORMAL_SLACK = (6 * np.sqrt((kurtosis - 1) / SAMPLES) for kurtosis in (1.8, 3.0))
 
@@ -19,13 +20,18 @@ def test_pytorch_default():
     assert v.shape == (4,)
     assert np.abs(u).max() <= 1 / np.sqrt(SAMPLES)
     assert abs(u.var() * 3 * SAMPLES - 1) < UNIFORM_SLACK
-    _, wide = initialization.pytorch_default(1, SAMPLES, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    wide = np.stack([initialization.pytorch_default(1, LAYERS, rng)[1] for _ in range(SAMPLES // 800)])
     assert np.abs(wide).max() <= 1
     assert abs(wide.var() * 3 - 1) < UNIFORM_SLACK
 
 
 def test_alpha_beta():
-    u, v = initialization.alpha_beta(SAMPLES, 0.3, 2.0, np.random.default_rng(1), depth=SAMPLES)
+    u, _ = initialization.alpha_beta(SAMPLES, 0.3, 2.0, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    v = np.stack(
+        [initialization.alpha_beta(1, 0.3, 2.0, rng, depth=LAYERS)[1] for _ in range(SAMPLES // 800)]
+    )
     assert abs(u.var() / 0.09 - 1) < NORMAL_SLACK
     assert abs(v.var() / 4 - 1) < NORMAL_SLACK
     assert initialization.alpha_beta(3, 1.0, 1.0, np.random.default_rng(1))[1].shape == (1,)
@@ -46,6 +52,12 @@ def test_draws_depend_on_the_generator_only():
 def test_bad_depth(depth):
     with pytest.raises(ConfigurationError, match="depth: expected an integer of at least 2, got"):
         initialization.pytorch_default(3, depth, np.random.default_rng(0))
+
+
+def test_too_many_layers():
+    assert initialization.check_depth(1000) == 1000
+    with pytest.raises(ConfigurationError, match="depth: expected at most 1000 layers, got 1001"):
+        initialization.pytorch_default(3, 1001, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("bad", [0, -1.0, np.nan, np.inf, "1", None])

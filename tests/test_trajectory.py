@@ -19,7 +19,7 @@ from synthetic import trajectory
 def catapult_by_definition(
     steps: list[int], losses: list[Fraction], sharpness: list[Fraction], limit: Fraction
 ):
-    """THEORY §7 word by word, in rationals: first t > t_c with L_t > 10·min over s ≤ t of L_s."""
+    """The definition word by word, in rationals: first t > t_c with L_t > 10·min over s ≤ t of L_s."""
     unstable = [t for t, s in zip(steps, sharpness, strict=True) if s > limit]
     if not unstable:
         return None, None

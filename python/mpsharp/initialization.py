@@ -12,11 +12,16 @@ from mpsharp.errors import ConfigurationError
 
 Parameters: TypeAlias = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
+# The Hessian of the layers has depth² entries.
+MAX_DEPTH = 1000
+
 
 def check_depth(depth: object) -> int:
-    """Return `depth` as an int, or raise ConfigurationError unless it is an integer of at least 2."""
+    """Return `depth` as an int, or raise ConfigurationError unless it is an integer from 2 to `MAX_DEPTH`."""
     if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or depth < 2:
         raise ConfigurationError(f"depth: expected an integer of at least 2, got {depth!r}")
+    if depth > MAX_DEPTH:
+        raise ConfigurationError(f"depth: expected at most {MAX_DEPTH} layers, got {depth}")
     return int(depth)
 
 

@@ -28,8 +28,7 @@ enum class Stop {
 void perturb(Vector& out_u, Vector& out_v, const Vector& u, const Vector& v, const Mpfr& size,
              std::span<const double> draws);
 
-/// One step along a gradient of the minimalist model, by THEORY, "The step, operation by
-/// operation".
+/// One step along a gradient of the minimalist model, in operations of one rounding each.
 class Descent {
  public:
   /// h <- RN(step_size / samples). @throws ShapeError if u or v do not fit the model.

@@ -110,7 +110,7 @@ class Backend(Protocol):
         problem : data, model and starting point.
         format : the number format of every operation.
         optimizer : what a step is.
-        arithmetic : how dot products are rounded (THEORY, "The step, operation by operation").
+        arithmetic : how dot products are rounded: "exact" (once) or "sequential" (after every operation).
         threads : how many threads to use, None for the backend's choice; never changes a bit.
         batches : the rows of each step, if the optimizer is SGD.
         coordinates : what the run is made in (`mpsharp.coordinates`).

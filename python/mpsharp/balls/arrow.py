@@ -1,7 +1,7 @@
 """The largest eigenvalue of A = [[diag(a), b wᵀ], [w bᵀ, G]], enclosed: a diagonal with a border of rank one.
 
 Lower end: a Rayleigh quotient. Upper end: μ above every a_i for which μI − A is positive definite, which
-its Schur complement μI − G − φ(μ) wwᵀ, φ(μ) = Σ b_i²/(μ − a_i), decides (THEORY, Section 6). How vector and
+its Schur complement μI − G − φ(μ) wwᵀ, φ(μ) = Σ b_i²/(μ − a_i), decides. How vector and
 μ were found does not matter; both are evaluated in balls.
 """
 

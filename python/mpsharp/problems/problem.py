@@ -34,7 +34,7 @@ class Problem:
     v : array_like, shape (depth - 1,)
         The other layers at the start.
     depth : int, optional
-        D ≥ 2; len(v) + 1 by default.
+        D from 2 to 1000; len(v) + 1 by default.
     optimizer : GD, SGD or GradientFlow, optional
         What `mpsharp.run` uses when it is given none.
     steps : int, optional

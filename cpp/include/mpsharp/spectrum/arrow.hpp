@@ -6,7 +6,7 @@
 
 namespace mpsharp {
 
-/// The symmetric operator (THEORY: the rank-one bordered form of the Hessian)
+/// The symmetric operator (the rank-one bordered form of the Hessian)
 ///
 ///     H (y, x) = ( A y + b (w'x),  w (b'M y) + G x ),   A symmetric in the inner product y'M y,
 ///

@@ -1,4 +1,4 @@
-"""The step of THEORY §1 in NumPy's float32 and float64.
+"""The step, operation by operation as in the core, in NumPy's float32 and float64.
 
 Written from the formulas, independently of the C++ core and without importing it: the two must be able
 to disagree.

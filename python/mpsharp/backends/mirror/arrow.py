@@ -1,4 +1,4 @@
-"""Largest eigenpair of a diagonal matrix with a border of rank one: the secular equation of THEORY §6."""
+"""Largest eigenpair of a diagonal matrix with a border of rank one: its secular equation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Loss, gradient and one GD step of the minimalist model f(x) = xᵀu · v_1 ⋯ v_{D−1}, in NumPy.
 
-Every function performs the operations of THEORY §1 ("The step, operation by operation") in that order and
+Every function performs the operations of the core's step (cpp/src/steppers.cpp) in that order and
 in the dtype of its arguments, which must all agree. Overflow is not an error here: infinities and NaN
 spread as IEEE 754 says.
 """
