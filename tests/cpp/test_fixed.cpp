@@ -63,8 +63,10 @@ bool right(Generator& generator) {
   Mpfr expected(Bits(400)), bound(Bits(400)), difference(Bits(400));
   for (std::size_t i = 0; i < rows; ++i) {
     dot(expected, cut.row(i), x, Arithmetic::exact);
-    mpfr_set_ui_2exp(bound, 1, mpfr_get_exp(out[i]) - bits.value(), MPFR_RNDN);  // its rounding
-    if (mpfr_zero_p(out[i])) mpfr_set_zero(bound, 1);
+    mpfr_set_zero(bound, 1);
+    if (!mpfr_zero_p(out[i])) {  // its rounding
+      mpfr_set_ui_2exp(bound, 1, mpfr_get_exp(out[i]) - bits.value(), MPFR_RNDN);
+    }
     mpfr_set_ui_2exp(difference, 3 * columns, unit, MPFR_RNDN);
     mpfr_add(bound, bound, difference, MPFR_RNDN);
     mpfr_sub(difference, expected, out[i], MPFR_RNDN);
